@@ -1,0 +1,40 @@
+# The one door. Every target sets up what it needs first; the second call takes seconds.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+
+.PHONY: help setup demo test interop chaos bench lint
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## what is missing for all of the below, and nothing else
+	@scripts/setup test
+
+demo: ## one job for every file of the standard library, a worker killed in the middle
+	@scripts/setup demo
+	@$(BIN)/treadle demo
+
+test: ## every default test; ARGS="-k lease -x" narrows
+	@scripts/setup test
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+interop: ## those of the tests that have a foreign program on the other side; two minutes at most
+	@scripts/setup test
+	@$(BIN)/python -m pytest tests/interop -n 2 --dist loadfile --session-timeout 120 $(ARGS)
+
+chaos: ## what the default tests do to processes and stores, longer and more often
+	@scripts/setup test
+	@$(BIN)/python -m pytest tests/reliability -m chaos $(ARGS)
+
+bench: ## what a drain, an idle worker and the import cost, on this machine
+	@scripts/setup test
+	@$(BIN)/python -m benchmarks
+
+lint: ## style, format, types, and who may import whom
+	@scripts/setup lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports

@@ -1,0 +1,23 @@
+"""Background jobs on SQLite, PostgreSQL and Redis, exchanged with Sidekiq, Exq, Resque and Oban."""
+
+from treadle.app.function import JobFunction
+from treadle.app.handle import Handle, ResultHandle
+from treadle.app.treadle import Treadle
+from treadle.core.job import Job
+from treadle.errors import Cancel, Retry, Snooze, TreadleError
+from treadle.runtime.attempt import current_job
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cancel",
+    "Handle",
+    "Job",
+    "JobFunction",
+    "ResultHandle",
+    "Retry",
+    "Snooze",
+    "Treadle",
+    "TreadleError",
+    "current_job",
+]

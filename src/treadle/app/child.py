@@ -1,0 +1,207 @@
+"""A worker process of a node.
+
+Life: 1. It takes its plan from its parent and imports the app; what that raises ends it. 2. It says that it is ready,
+and which store and queues it has. 3. Its parent enrols it and says go: it claims. 4. It works until its parent tells it
+to drain or is gone, or a dashboard asks. 5. It ends without joining threads; what it still holds its parent gives back.
+
+`python -m treadle.app.child REFERENCE LINE PAGE`, the last two as numbers of descriptors.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Coroutine
+from typing import Any
+
+import msgspec
+
+from treadle.app.load import load_app
+from treadle.app.treadle import Treadle
+from treadle.app.worker import build_worker, new_loop, registered_queues, reporting
+from treadle.errors import ConfigError, StoreError
+from treadle.hooks.events import WorkerReady, WorkerStopped
+from treadle.hooks.logs import log_events, setup_logging
+from treadle.runtime.channel import Channel
+from treadle.runtime.heart import BEATS_PER_LEASE, STALE
+from treadle.runtime.page import Page
+from treadle.runtime.plan import Plan
+from treadle.runtime.reporter import Reporter
+from treadle.runtime.slots import Group, Slots
+from treadle.runtime.stall import StallWatch
+from treadle.runtime.traces import stacks
+from treadle.runtime.worker import Worker
+from treadle.stores.url import is_private
+from treadle.supervise.clock import jitter
+from treadle.supervise.periodic import Periodic
+
+_log = logging.getLogger("treadle.worker")
+
+
+def main() -> None:
+    """Import the app and work; ends the process."""
+    reference, line, page = sys.argv[1:]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with asyncio.Runner(loop_factory=new_loop()) as runner:
+        code = runner.run(_work(reference, socket.socket(fileno=int(line)), int(page)))
+        # A thread whose job does not stop must not hold up the end.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+async def _work(reference: str, line: socket.socket, page: int) -> int:
+    channel = await Channel.over(line)
+    order = await channel.receive()
+    if order is None:
+        return 1
+    plan = msgspec.convert(order["plan"], Plan)
+    try:
+        app = load_app(reference)
+        process = _Process(app, reference, channel, Page(page, order["slots"]), plan)
+        process.serve(int(order["index"]), alone=order["alone"])
+    except ConfigError as error:
+        sys.stderr.write(f"treadle: {error}\n")
+        return 1
+    except BaseException:  # noqa: BLE001 - user code: whatever an import raises is shown whole
+        traceback.print_exc()
+        return 1
+    setup_logging(plan.log_format)
+    log_events(app.events)
+    await process.run()
+    await channel.close()
+    return 0
+
+
+class _Process:
+    """This worker process."""
+
+    def __init__(self, app: Treadle, reference: str, channel: Channel, page: Page, plan: Plan) -> None:
+        self._app = app
+        self._reference = reference
+        self._channel = channel
+        self._page = page
+        self._plan = plan
+        self._slots = Slots(())
+        self._worker: Worker | None = None
+        self._reporter: Reporter | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._reports: Periodic | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+        self._closing: asyncio.Future[None] | None = None
+        self._orphan = False
+        self._stall = StallWatch(page, app.clock, app.events)
+
+    def serve(self, index: int, *, alone: bool) -> None:
+        """Decide which queues to serve, with how many slots."""
+        if is_private(self._app.url):
+            raise ConfigError(f"expected a store that processes can share, got {self._app.url} in memory; name a file")
+        groups = self._plan.groups(registered_queues(self._app), index)
+        if alone:
+            groups = (Group(tuple(queue for group in groups for queue in group.queues), 1),)
+        self._slots = Slots(groups, alone=alone)
+
+    async def run(self) -> None:
+        """Until it has drained."""
+        self._channel.send("ready", url=self._app.url, queues=self._slots.queues)
+        self._handle_signals()
+        listening = asyncio.create_task(self._listen(), name="treadle line")
+        await self._ended.wait()
+        listening.cancel()
+
+    async def _listen(self) -> None:
+        while (message := await self._channel.receive()) is not None:
+            await self._obey(message)
+        # The parent is gone, and nobody beats any more: end well before the lease does.
+        self._orphan = True
+        self._drain(min(self._plan.grace, self._plan.lease * (1 - STALE)))
+
+    async def _obey(self, message: dict[str, Any]) -> None:
+        match message["kind"]:
+            case "go":
+                await self._go(message["owner"])
+            case "drain":
+                self._drain(message["grace"])
+            case "quiet":
+                self._signalled("TSTP")
+            case "forgotten" if self._worker is not None:
+                self._worker.on_forgotten()
+            case "stacks":
+                self._signalled("TTIN")
+
+    async def _go(self, owner: str) -> None:
+        app = self._app
+        await app.astore()
+        limit = max(2, self._slots.limit // 2)
+        worker = build_worker(app, owner, self._slots, self._page, reference=self._reference, stuck_limit=limit)
+        worker.beat_limit = self._plan.lease * STALE
+        worker.start()
+        self._worker = worker
+        self._stall.start()
+        self._reporter = Reporter(app.store, worker, app.clock.now(), self._asked)
+        self._reports = self._reporter.periodic(self._plan.lease / BEATS_PER_LEASE, jitter, reporting(app.events))
+        self._reports.start()
+        self._keep(self._watch(worker))
+        app.events.emit(WorkerReady(owner=owner, queues=self._slots.queues, concurrency=self._slots.limit))
+
+    async def _watch(self, worker: Worker) -> None:
+        await worker.ended.wait()
+        self._channel.send("fenced" if worker.fenced else "recycle", owner=worker.owner)
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name in ("TERM", "TSTP", "TTIN"):
+            loop.add_signal_handler(signal.Signals[f"SIG{name}"], self._signalled, name)
+
+    def _asked(self, name: str) -> None:
+        _log.warning("a dashboard sent %s", name)
+        self._signalled(name)
+
+    def _signalled(self, name: str) -> None:
+        match name:
+            case "TERM":
+                self._channel.send("leave")
+            case "TTIN":
+                _log.warning("stacks of this process:\n%s", stacks())
+            case "TSTP" if self._worker is not None and self._reporter is not None:
+                self._reporter.quiet = True
+                self._keep(self._worker.quiet())
+
+    def _keep(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _drain(self, grace: float) -> None:
+        """Drain, then end the loop of messages; a second time does what is left with its own, shorter grace."""
+        if self._draining is not None:
+            self._draining.cancel()
+        self._draining = asyncio.create_task(self._end(grace), name="treadle drain")
+
+    async def _end(self, grace: float) -> None:
+        if self._worker is not None:
+            await self._worker.drain(grace)
+            self._closing = self._closing or asyncio.ensure_future(self._close(self._worker))
+            await asyncio.shield(self._closing)
+        self._ended.set()
+
+    async def _close(self, worker: Worker) -> None:
+        if self._reports is not None:
+            await self._reports.stop()
+        await worker.close()
+        self._stall.stop()
+        if self._orphan:
+            # Else the parent does it, when this process is gone.
+            try:
+                await self._app.store.leave(worker.owner)
+            except StoreError as error:
+                _log.warning("could not give back what %s held, a rescue will: %s", worker.owner, error)
+        self._app.events.emit(WorkerStopped(owner=worker.owner))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What enqueueing gives back: the way to ask after a job, to cancel it, and to wait for its value."""
+
+import asyncio
+from collections.abc import Generator
+from typing import Any
+
+from treadle.app.surface import App
+from treadle.core.arguments import load_json
+from treadle.core.states import State
+from treadle.errors import JobCancelled, JobFailed
+from treadle.stores.contract import JobQuery, Result
+
+_GLANCE = 1.0
+
+
+class Handle:
+    """A job in the store. `id` is its id there, as text."""
+
+    def __init__(self, app: App, job_id: str) -> None:
+        self._app = app
+        self.id = job_id
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r})"
+
+    def status(self) -> State | None:
+        """Where the job stands; None where the store keeps nothing of it (Redis keeps no finished jobs)."""
+        return self._app.blocking("status", self.astatus())
+
+    async def astatus(self) -> State | None:
+        """Where the job stands; see `status`."""
+        store = await self._app.astore()
+        result = await store.result(self.id)
+        if result is not None:
+            return result.state
+        found = await store.find(JobQuery(ids=(self.id,)))
+        return found[0].state if found else None
+
+    def cancel(self) -> bool:
+        """Cancel the job: at once where it waits, by request where it runs; False where it has ended or is gone."""
+        return self._app.blocking("cancel", self.acancel())
+
+    async def acancel(self) -> bool:
+        """Cancel the job; see `cancel`."""
+        store = await self._app.astore()
+        return await store.act("cancel", JobQuery(ids=(self.id,))) > 0
+
+
+class ResultHandle(Handle):
+    """The handle of a job whose value is recorded; it can be awaited, and gives the value.
+
+    Raises JobFailed with the last failure's text, JobCancelled, or TimeoutError when our own wait ends first.
+    """
+
+    def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401 - typed by the job's own signature
+        """Wait for the value, at most `timeout` seconds; None waits for ever."""
+        return self._app.blocking("result", self._wait(timeout), instead="await the handle")
+
+    async def aresult(self, timeout: float | None = None) -> Any:  # noqa: ANN401
+        """Wait for the value; see `result`."""
+        return await self._wait(timeout)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._wait(None).__await__()
+
+    async def _wait(self, seconds: float | None) -> Any:  # noqa: ANN401
+        try:
+            async with asyncio.timeout(seconds):
+                return _value(self.id, await self._ended())
+        except TimeoutError:
+            raise TimeoutError(f"job {self.id} did not end within {seconds} s") from None
+
+    async def _ended(self) -> Result:
+        store = await self._app.astore()
+        while True:
+            watch = store.watch()
+            result = await store.result(self.id)
+            if result is not None:
+                return result
+            await watch.wait(_GLANCE)
+
+
+def _value(job_id: str, result: Result) -> Any:  # noqa: ANN401
+    if result.state is State.COMPLETED:
+        return None if result.value is None else load_json(result.value)
+    if result.state is State.CANCELLED:
+        raise JobCancelled(f"job {job_id} was cancelled")
+    raise JobFailed(f"job {job_id} failed: {result.error}")

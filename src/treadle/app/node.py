@@ -1,0 +1,34 @@
+"""Puts a node together: what `treadle work` runs. It imports no user code; its children do."""
+
+import sys
+
+from treadle.app.worker import build_services, owner_name, reporting
+from treadle.hooks.events import Events
+from treadle.runtime.node import Node, Staff
+from treadle.runtime.plan import Plan
+from treadle.stores.contract import Store
+from treadle.stores.url import make_store
+from treadle.supervise.clock import SystemClock, jitter
+from treadle.supervise.periodic import Periodic
+
+
+def build_node(reference: str, plan: Plan, events: Events) -> Node:
+    """A node of the app that `reference` names, `module:attribute`."""
+    clock = SystemClock()
+
+    def services(store: Store) -> list[Periodic]:
+        made = build_services(store, events, plan.lease)
+        # A drain stages once, when it begins: what is due later stays.
+        return [service for service in made if not (plan.drain and service.name == "stager")]
+
+    staff = Staff(
+        command=(sys.executable, "-m", "treadle.app.child", reference),
+        open_store=lambda url: make_store(url, clock),
+        services=services,
+        name_owner=owner_name,
+        events=events,
+        clock=clock,
+        jitter=jitter,
+        on_error=reporting(events),
+    )
+    return Node(plan, staff)

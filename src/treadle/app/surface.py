@@ -1,0 +1,61 @@
+"""What the parts of the face need of an app; `Treadle` is the one that has it."""
+
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from treadle.core.clock import Clock
+from treadle.core.job import NewJob
+from treadle.hooks.events import Events
+from treadle.hooks.middleware import AroundPerform
+from treadle.runtime.handler import Handler
+from treadle.stores.contract import Store
+
+T = TypeVar("T")
+
+
+class App(Protocol):
+    """An app, as its own parts see it."""
+
+    events: Events
+    around_performs: list[AroundPerform]
+    max_payload: int
+
+    @property
+    def clock(self) -> Clock:
+        """The clocks that it lives by."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """The URL of the store."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """The store; it may not be open yet."""
+        ...
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """Every registered job by its name."""
+        ...
+
+    def resolve(self, name: str) -> Handler | None:
+        """The job that answers to a name."""
+        ...
+
+    async def astore(self) -> Store:
+        """The open store."""
+        ...
+
+    def blocking(self, call: str, coroutine: Coroutine[Any, Any, T], *, instead: str = "") -> T:
+        """Run a coroutine for a blocking call."""
+        ...
+
+    def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[str]:
+        """Insert jobs, blocking; `instead` names what a coroutine calls."""
+        ...
+
+    async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
+        """Insert jobs."""
+        ...

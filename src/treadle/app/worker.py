@@ -1,0 +1,82 @@
+"""Puts a worker together of an app, a store and a plan."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable
+
+from treadle.app.surface import App
+from treadle.hooks.events import Events, ServiceFailed
+from treadle.runtime.page import Page
+from treadle.runtime.slots import Slots
+from treadle.runtime.worker import Setting, Worker
+from treadle.services.pruner import pruner
+from treadle.services.rescuer import rescuer
+from treadle.services.stager import stager
+from treadle.stores.contract import Store
+from treadle.supervise.clock import jitter, nonce
+from treadle.supervise.periodic import OnError, Periodic
+
+
+def owner_name(pid: int) -> str:
+    """A name that no other process ever had: `host:pid:nonce`, the form of Sidekiq's process identity."""
+    return f"{socket.gethostname()}:{pid}:{nonce()}"
+
+
+def registered_queues(app: App) -> tuple[str, ...]:
+    """Every queue that a registered job names."""
+    return tuple(dict.fromkeys(handler.options.queue for handler in app.handlers.values()))
+
+
+def build_worker(app: App, owner: str, slots: Slots, page: Page, *, reference: str, stuck_limit: int) -> Worker:
+    """A worker of this app. `reference` tells a helper process how to find the app again."""
+    setting = Setting(
+        resolve=app.resolve,
+        events=app.events,
+        around=tuple(app.around_performs),
+        clock=app.clock,
+        jitter=jitter,
+        process_command=(sys.executable, "-m", "treadle.app.helper", reference),
+        stuck_limit=stuck_limit,
+    )
+    return Worker(app.store, owner, slots, page, setting)
+
+
+def build_services(store: Store, events: Events, lease: float) -> list[Periodic]:
+    """What every node does for its store."""
+    on_error = reporting(events)
+    return [
+        stager(store, events, jitter=jitter, on_error=on_error),
+        rescuer(store, events, every=min(lease / 6, 5.0), jitter=jitter, on_error=on_error),
+        pruner(store, events, jitter=jitter, on_error=on_error),
+    ]
+
+
+def reporting(events: Events) -> OnError:
+    """Says that a step of a service raised."""
+
+    def report(service: str, error: Exception) -> None:
+        events.emit(ServiceFailed(service=service, error=f"{type(error).__name__}: {error}"))
+
+    return report
+
+
+def new_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Uvloop's loops where it is installed, else asyncio's."""
+    try:
+        import uvloop  # noqa: PLC0415 - an extra, and worth its import only where a loop is made
+    except ModuleNotFoundError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def reference_of(app: App) -> str:
+    """A reference by which another process finds this app again; empty where no importable module holds it."""
+    for name, module in list(sys.modules.items()):
+        known = name if name != "__main__" else getattr(getattr(module, "__spec__", None), "name", None)
+        if known is None:
+            continue
+        for attribute, value in list(vars(module).items()):
+            if value is app:
+                return f"{known}:{attribute}"
+    return ""

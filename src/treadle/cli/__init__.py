@@ -1,0 +1,1 @@
+"""The command line: what `treadle` in a shell does."""

@@ -1,0 +1,83 @@
+"""`treadle enqueue`: one job, by its name."""
+
+from typing import Any
+
+import click
+
+from treadle.app.function import JobFunction
+from treadle.app.treadle import MAX_ATTEMPTS, Treadle
+from treadle.cli.options import name as checked_name
+from treadle.cli.options import seconds, store_url
+from treadle.cli.target import is_reference, on_store, open_app
+from treadle.core.arguments import Shape, dump, load_json
+from treadle.core.job import NewJob
+from treadle.errors import ArgumentError, UnknownJob
+from treadle.stores.contract import Store
+
+_MOST_WORDS = 2
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="[APP] NAME [ARGS]")
+@store_url
+@click.option("--queue", type=checked_name, metavar="NAME", help="The queue.  [default: the job's own, else default]")
+@click.option("--delay", type=seconds, metavar="SECONDS", help="Run it so much later.")
+def enqueue(words: tuple[str, ...], url: str | None, queue: str | None, delay: float | None) -> None:
+    """Enqueue one job and print its id.
+
+    With APP, NAME is one of its jobs, and ARGS, a JSON list or object, must bind to its signature. Without APP no code
+    is loaded: ARGS go to the store as they are, for a program that may be written in another language.
+    """
+    reference, name, args = _parse(words)
+    if reference is None and url is None and is_reference(name):
+        raise click.UsageError(f"expected the NAME of a job after the APP {name}, got none")
+    value = None if args is None else _json(args)
+    app = open_app(reference, url)
+    if reference is None:
+        job_id = on_store(app, lambda store: _insert(store, name, value, queue or "default", delay))
+    else:
+        job_id = _call(app, reference, name, value, {"queue": queue, "delay": delay})
+    click.echo(job_id)
+
+
+def _parse(words: tuple[str, ...]) -> tuple[str | None, str, str | None]:
+    """The app, the job's name and its arguments."""
+    rest = list(words)
+    args = rest.pop() if len(rest) > 1 and (rest[-1].lstrip()[:1] in {"[", "{"} or len(rest) > _MOST_WORDS) else None
+    if len(rest) > _MOST_WORDS:
+        raise click.UsageError(f"expected at most APP, NAME and ARGS, got {len(words)} words; quote ARGS as one")
+    name = rest.pop()
+    return (rest[0] if rest else None), checked_name(name), args
+
+
+def _json(text: str) -> object:
+    try:
+        value = load_json(text.encode())
+    except (ArgumentError, UnicodeEncodeError) as error:
+        raise click.UsageError(f"ARGS: {error}") from error
+    if not isinstance(value, list | dict):
+        raise click.UsageError(f"expected ARGS to be a JSON list or object, got {text!r:.80}")
+    return value
+
+
+def _call(app: Treadle, reference: str, name: str, value: object, options: dict[str, Any]) -> str:
+    handler = app.resolve(name)
+    if handler is None:
+        known = ", ".join(sorted(app.handlers)) or "no job at all"
+        raise UnknownJob(f'expected one of the jobs of {reference} ({known}), got "{name}"; --url takes any name')
+    given = {option: chosen for option, chosen in options.items() if chosen is not None}
+    args, kwargs = handler.signature.load(dump([] if value is None else value, f'job "{name}", ARGS'))
+    try:
+        return JobFunction(app, handler).options(**given).enqueue(*args, **kwargs).id
+    finally:
+        app.close()
+
+
+async def _insert(store: Store, name: str, value: object, queue: str, delay: float | None) -> str:
+    shape = dict if store.shape is Shape.MAPPING else list
+    if value is not None and not isinstance(value, shape):
+        kind = "object of names and values" if shape is dict else "list"
+        raise ArgumentError(f'job "{name}": expected ARGS to be a JSON {kind} on this store')
+    args = dump(shape() if value is None else value, f'job "{name}", ARGS')
+    job = NewJob(name=name, queue=queue, args=args, max_attempts=MAX_ATTEMPTS, delay=delay)
+    return (await store.insert([job]))[0]

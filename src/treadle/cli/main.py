@@ -1,0 +1,84 @@
+"""The command `treadle`, and how it ends: what its exit codes mean and where its errors go."""
+
+import os
+import sys
+from platform import python_version
+from typing import NoReturn
+
+import click
+
+from treadle.cli.demo import demo
+from treadle.cli.doctor import doctor
+from treadle.cli.enqueue import enqueue
+from treadle.cli.exits import Exit
+from treadle.cli.jobs import jobs
+from treadle.cli.options import as_json
+from treadle.cli.queues import queues
+from treadle.cli.show import show_json
+from treadle.cli.work import work
+from treadle.core.printable import one_line
+from treadle.errors import TreadleError, UnknownJob
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def treadle() -> None:
+    """Background jobs on SQLite, PostgreSQL and Redis.
+
+    APP names a Treadle app as module:attribute, found from the current folder. Where no code is needed, --url names the
+    store instead; without both it is TREADLE_URL, else treadle.db beside the project's pyproject.toml.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a job was discarded (work --drain), 4 not found, 130 interrupted.
+    """
+
+
+@click.command()
+@as_json
+def version(*, as_json: bool) -> None:
+    """Print the versions of treadle and of its Python."""
+    from importlib import metadata  # noqa: PLC0415 - slow to import, and for this command alone
+
+    versions = {"treadle": metadata.version("treadle"), "python": python_version()}
+    if as_json:
+        show_json(versions)
+    else:
+        click.echo(f"treadle {versions['treadle']} on Python {versions['python']}")
+
+
+for command in (work, enqueue, jobs, queues, doctor, version, demo):
+    treadle.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal's encoding cannot show is escaped; it must not be an error.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a TextIOWrapper, unless replaced
+    code = _run()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _quietly()
+    sys.exit(code)
+
+
+def _run() -> int:
+    """What the command returned, or the exit code of its error, which is written to stderr."""
+    try:
+        code = treadle.main(prog_name="treadle", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        return _quietly()
+    except TreadleError as error:
+        click.echo(f"treadle: {one_line(str(error))}", err=True)
+        return Exit.NOT_FOUND if isinstance(error, UnknownJob) else Exit.FAILED
+    return code if isinstance(code, int) else Exit.OK
+
+
+def _quietly() -> int:
+    """Whoever read our output has gone, as `head` does; the interpreter must not stumble over it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.FAILED

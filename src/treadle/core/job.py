@@ -1,0 +1,74 @@
+"""What a job is, before it is enqueued, while a worker holds it and when somebody looks at it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from treadle.core.states import State
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that is to be inserted.
+
+    `args` is JSON in the shape that the store keeps: a list for Redis, an object for Oban's table.
+    `delay` is seconds from the store's own clock; `at` an instant that the caller gave, seconds since the epoch.
+    At most one of them is set; neither means now.
+    """
+
+    name: str
+    queue: str
+    args: bytes
+    max_attempts: int
+    delay: float | None = None
+    at: float | None = None
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One enqueued unit of work as its body sees it.
+
+    `attempt` counts from 1 and includes the one that runs. `args` is the JSON that stands in the store.
+    `origin` names the system whose rules the job was written under: "treadle" or a foreign one ("sidekiq").
+    `deaths` counts the workers that died while they ran this job alone.
+    """
+
+    id: str
+    name: str
+    queue: str
+    args: bytes
+    attempt: int
+    max_attempts: int
+    origin: str = "treadle"
+    deaths: int = 0
+
+
+class JobError(msgspec.Struct, frozen=True):
+    """One failed attempt, as the store kept it. `attempt` and `at` are None where the store does not keep them."""
+
+    error: str
+    attempt: int | None = None
+    at: datetime | None = None
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as it stands in the store, for people and dashboards.
+
+    Instants are aware, in UTC; None means not yet, or not kept.
+    """
+
+    id: str
+    state: State
+    name: str
+    queue: str
+    args: Any
+    attempt: int
+    max_attempts: int
+    inserted_at: datetime | None = None
+    scheduled_at: datetime | None = None
+    attempted_at: datetime | None = None
+    finished_at: datetime | None = None
+    errors: tuple[JobError, ...] = ()
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = {}

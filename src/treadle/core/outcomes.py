@@ -1,0 +1,136 @@
+"""What is to happen to a job after an attempt: computed here, once, and handed to the store as data."""
+
+import msgspec
+
+from treadle.core import backoff
+from treadle.core.job import Job
+from treadle.core.options import SECONDS_LIMIT
+from treadle.errors import Cancel, Retry, Snooze
+
+UNKNOWN_JOB_DELAY = 30.0
+DEATHS_ALLOWED = 3
+MESSAGE_LIMIT = 10_000
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why an attempt failed: the error's class name, its text (at most 10,000 characters) and its traceback."""
+
+    error_class: str
+    message: str
+    traceback: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException, traceback: str = "") -> "Failure":
+        """The failure that an exception means; an exception that cannot be printed is named by its class."""
+        try:
+            message = str(error)
+        except BaseException as unprintable:  # noqa: BLE001 - user code: a broken __str__ must not hide the failure
+            message = f"<{type(error).__name__} whose text cannot be made: {type(unprintable).__name__}>"
+        return cls(type(error).__qualname__, _clean(message)[:MESSAGE_LIMIT], _clean(traceback))
+
+
+class Completed(msgspec.Struct, frozen=True, tag=True):
+    """It returned. `result` is the JSON of its value where the job is recorded, else None."""
+
+    result: bytes | None = None
+
+
+class Retried(msgspec.Struct, frozen=True, tag=True):
+    """It failed; its next attempt is due `after` seconds from the store's now."""
+
+    after: float
+    failure: Failure
+
+
+class Discarded(msgspec.Struct, frozen=True, tag=True):
+    """It failed for good."""
+
+    failure: Failure
+
+
+class Snoozed(msgspec.Struct, frozen=True, tag=True):
+    """It asked for a later time, `after` seconds from the store's now; the attempt is not consumed."""
+
+    after: float
+
+
+class Cancelled(msgspec.Struct, frozen=True, tag=True):
+    """It was ended on purpose."""
+
+    reason: str = ""
+
+
+class Released(msgspec.Struct, frozen=True, tag=True):
+    """It goes back to the head of its queue as it was, or `after` seconds from now; the attempt is not consumed."""
+
+    after: float = 0.0
+
+
+class SetAside(msgspec.Struct, frozen=True, tag=True):
+    """Its worker died while it ran: it runs alone next. `deaths` counts those that died while it ran alone."""
+
+    deaths: int = 0
+
+
+Outcome = Completed | Retried | Discarded | Snoozed | Cancelled | Released | SetAside
+
+COMPLETED = Completed()
+
+
+def after_error(
+    job: Job, error: BaseException, failure: Failure, *, custom: backoff.Backoff | None, jitter: float
+) -> Outcome:
+    """The outcome of an attempt that raised. `custom` is the job's own back-off; `jitter` is drawn from [0, 1).
+
+    Raises whatever `custom` raises, and TypeError or ValueError where it or a signal gives no number of seconds.
+    """
+    match error:
+        case Snooze():
+            return Snoozed(_seconds(error.seconds))
+        case Cancel():
+            return Cancelled(_clean(str(error.reason))[:MESSAGE_LIMIT])
+        case _ if job.attempt >= job.max_attempts:
+            return Discarded(failure)
+        case Retry():
+            return Retried(_seconds(error.seconds), failure)
+        case _ if custom is not None:
+            return Retried(_seconds(custom(job.attempt)), failure)
+        case _:
+            return after_failure(job, failure, jitter=jitter)
+
+
+def after_failure(job: Job, failure: Failure, *, jitter: float) -> Outcome:
+    """The outcome of a failed attempt by the back-off of the system that wrote the job."""
+    if job.attempt >= job.max_attempts:
+        return Discarded(failure)
+    if job.origin == "sidekiq":
+        # Without a bound a forged retry_count gives an instant that no calendar has.
+        return Retried(min(backoff.sidekiq(job.attempt, jitter), SECONDS_LIMIT), failure)
+    return Retried(backoff.exponential(job.attempt, job.max_attempts, jitter), failure)
+
+
+def after_death(job: Job, *, alone: bool) -> Outcome:
+    """The outcome of a job that ran when its worker died by itself. A death counts only if the job ran alone."""
+    deaths = job.deaths + alone
+    if deaths < DEATHS_ALLOWED:
+        return SetAside(deaths)
+    return Discarded(Failure("WorkerDied", f"crashed its worker {deaths} times"))
+
+
+def after_overrun(job: Job, *, jitter: float) -> Outcome:
+    """The outcome of a job whose worker had to be killed because the job let its time-out pass."""
+    failure = Failure("JobTimeout", "its time-out passed and it could not be stopped; its worker was killed")
+    return after_failure(job, failure, jitter=jitter)
+
+
+def _clean(text: str) -> str:
+    """What every store can keep: UTF-8 has no lone surrogates."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _seconds(value: float) -> float:
+    """What user code gave as a wait; less than nothing is nothing."""
+    seconds = float(value)
+    if not seconds < SECONDS_LIMIT:
+        raise ValueError(f"expected less than {SECONDS_LIMIT:g} seconds, got {value!r:.80}")
+    return max(seconds, 0.0)

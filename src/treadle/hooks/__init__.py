@@ -1,0 +1,1 @@
+"""What others may listen to, and wrap around."""

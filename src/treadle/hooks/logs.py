@@ -1,0 +1,164 @@
+"""Log lines, drawn from events; and handlers for programs that have set up none."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+
+from treadle.core.printable import block, one_line
+from treadle.hooks import events as happened
+from treadle.hooks.events import Event, Events
+
+jobs = logging.getLogger("treadle.jobs")
+processes = logging.getLogger("treadle.processes")
+stores = logging.getLogger("treadle.stores")
+
+# In ASCII: a lone surrogate in some job's name must not cost the line.
+_encode = json.JSONEncoder().encode
+
+
+def log_events(events: Events) -> None:
+    """Write a line for every event whose level is switched on now."""
+    for kind, (logger, level, text) in LINES.items():
+        if logger.isEnabledFor(level):
+            events.listen(kind, _writer(logger, level, text))
+
+
+def setup_logging(form: str) -> None:
+    """Log to stderr, as text or with `form` "json" as one object a line; a root that has handlers is left alone."""
+    root = logging.getLogger()
+    if root.handlers:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if form == "json" else _Console(_CONSOLE))
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+
+
+_CONSOLE = "%(asctime)s %(process)d %(levelname)-7s %(name)s: %(message)s"
+
+LINES: dict[type[Event], tuple[logging.Logger, int, Callable[..., str]]] = {
+    happened.JobStarted: (jobs, logging.DEBUG, lambda e: f"{_job(e)} starts, attempt {_attempt(e)}"),
+    happened.JobCompleted: (jobs, logging.INFO, lambda e: f"{_job(e)} completed in {e.seconds:.3f} s"),
+    happened.JobRetried: (
+        jobs,
+        logging.WARNING,
+        lambda e: f"{_job(e)} failed, attempt {_attempt(e)}, again in {e.after:.0f} s\n{_failure(e)}",
+    ),
+    happened.JobDiscarded: (
+        jobs,
+        logging.ERROR,
+        lambda e: f"{_job(e)} failed for good, attempt {_attempt(e)}\n{_failure(e)}",
+    ),
+    happened.JobSnoozed: (jobs, logging.INFO, lambda e: f"{_job(e)} snoozed for {e.after:g} s"),
+    happened.JobCancelled: (jobs, logging.INFO, lambda e: f"{_job(e)} was cancelled: {e.reason}"),
+    happened.JobReleased: (jobs, logging.INFO, lambda e: f"{_job(e)} went back to its queue: {e.reason}"),
+    happened.JobUnknown: (
+        jobs,
+        logging.WARNING,
+        lambda e: f"{_job(e)} is not registered in this app; put back for {e.after:g} s",
+    ),
+    happened.JobStuck: (
+        jobs,
+        logging.ERROR,
+        lambda e: f"{_job(e)} did not stop at its time-out; {e.stuck} such in this process",
+    ),
+    happened.ClaimLost: (
+        jobs,
+        logging.WARNING,
+        lambda e: (
+            f"{_job(e)} was cancelled, deleted or taken while it was held here; it is now {e.state or 'elsewhere'}"
+        ),
+    ),
+    happened.SettleRefused: (
+        jobs,
+        logging.ERROR,
+        lambda e: f"the store refuses the outcome of {_job(e)}, which is kept: {e.error}",
+    ),
+    happened.LoopStalled: (
+        processes,
+        logging.WARNING,
+        lambda e: f"the event loop stood still for {e.seconds:.1f} s, held by\n{e.stack}",
+    ),
+    happened.WorkerReady: (
+        processes,
+        logging.INFO,
+        lambda e: f"{e.owner} works on {', '.join(e.queues)} with {e.concurrency} slots",
+    ),
+    happened.WorkerStopped: (processes, logging.INFO, lambda e: f"{e.owner} ended"),
+    happened.WorkerFenced: (
+        processes,
+        logging.ERROR,
+        lambda e: f"{e.owner} was declared dead while it lived; its jobs were given to others, and it stops them",
+    ),
+    happened.ChildDied: (
+        processes,
+        logging.ERROR,
+        lambda e: (
+            f"worker process {e.pid} died with {_code(e.code)}: {e.suspects} running jobs set aside to run alone, "
+            f"{e.released} others given back"
+        ),
+    ),
+    happened.ChildKilled: (processes, logging.ERROR, lambda e: f"killed worker process {e.pid}: {e.reason}"),
+    happened.StoreLost: (stores, logging.ERROR, lambda e: f"the store does not answer, trying again: {e.error}"),
+    happened.StoreFound: (stores, logging.WARNING, lambda e: f"the store answers again after {e.seconds:.1f} s"),
+    happened.StoreReset: (
+        stores,
+        logging.WARNING,
+        lambda e: f"store reset: its data was lost or replaced; {', '.join(e.owners)} enrolled again",
+    ),
+    happened.StoreWarning: (stores, logging.WARNING, lambda e: e.text),
+    happened.NodeFailed: (processes, logging.CRITICAL, lambda e: f"this node cannot work: {e.error}"),
+    happened.Staged: (stores, logging.DEBUG, lambda e: f"{e.count} jobs became due"),
+    happened.OwnersRescued: (
+        stores,
+        logging.WARNING,
+        lambda e: f"rescued {e.claims} jobs of dead processes: {', '.join(e.owners) or 'continued'}",
+    ),
+    happened.JobsPruned: (stores, logging.DEBUG, lambda e: f"{e.count} old finished jobs deleted"),
+    happened.ServiceFailed: (stores, logging.ERROR, lambda e: f"{e.service} failed, trying again: {e.error}"),
+}
+"""The line of every event that has one: its logger, its level and its text."""
+
+
+class _Console(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return block(super().format(record))
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": record.created,
+            "level": record.levelname,
+            "logger": record.name,
+            "process": record.process,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return _encode(line)
+
+
+def _writer(logger: logging.Logger, level: int, text: Callable[..., str]) -> Callable[[Event], None]:
+    def write(event: Event) -> None:
+        logger.log(level, "%s", text(event))
+
+    return write
+
+
+def _job(event: happened.JobStarted) -> str:
+    return one_line(f"{event.job.name} {event.job.id}")
+
+
+def _attempt(event: happened.JobStarted) -> str:
+    return f"{event.job.attempt}/{event.job.max_attempts}"
+
+
+def _failure(event: happened.JobDiscarded) -> str:
+    failure = event.failure
+    return failure.traceback.rstrip() or f"{failure.error_class}: {failure.message}"
+
+
+def _code(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,1 @@
+"""One worker process, and the node that starts and watches several."""

@@ -1,0 +1,65 @@
+"""What becomes of the claims of a worker process that has ended."""
+
+from collections.abc import Callable, Sequence
+
+from treadle.core.outcomes import Discarded, after_death, after_overrun
+from treadle.errors import StoreUnavailable
+from treadle.hooks.events import ChildDied, Events
+from treadle.runtime.child import Child
+from treadle.runtime.patience import Patience
+from treadle.runtime.slots import Key
+from treadle.runtime.telling import tell
+from treadle.stores.contract import Claim, Settlement, Store
+
+
+async def bury(
+    store: Store,
+    child: Child,
+    code: int,
+    *,
+    events: Events,
+    patience: Patience,
+    jitter: Callable[[], float],
+    give_up: Callable[[], bool],
+) -> int:
+    """Set aside what ran when it died by itself, settle what overran, give the rest back; how many were discarded.
+
+    If this process dies on any line of it, what is not done yet is done by a rescue, which counts no death. So it is
+    where the store is away and `give_up` says that this process must end: then it raises StoreUnavailable.
+    """
+    owner = child.owner or ""
+    settled: dict[Key, Settlement] = {}
+    while True:
+        try:
+            claims = await store.held(owner)
+            settlements = _settlements(child, claims, jitter)
+            settled.update((settlement.claim.key, settlement) for settlement in settlements)
+            if settlements:
+                await store.settle(owner, settlements)
+            released = await store.leave(owner)
+        except (StoreUnavailable, OSError) as error:
+            # OSError: this process may open no more files, not even those with the statements.
+            if give_up():
+                raise
+            await patience.wait(error)
+        else:
+            patience.reset()
+            break
+    if child.killed is None and not child.leaving:
+        events.emit(ChildDied(owner=owner, pid=child.pid, code=code, released=released, suspects=len(settled)))
+    for settlement in settled.values():
+        tell(events, settlement.claim.job, settlement.outcome, 0.0)
+    return sum(isinstance(settlement.outcome, Discarded) for settlement in settled.values())
+
+
+def _settlements(child: Child, claims: Sequence[Claim], jitter: Callable[[], float]) -> list[Settlement]:
+    if child.overdue_mark:
+        return [
+            Settlement(claim, after_overrun(claim.job, jitter=jitter()))
+            for claim in claims
+            if claim.mark == child.overdue_mark
+        ]
+    if child.killed is not None or child.leaving or child.recycled:
+        return []
+    ran = set(child.page.marks)
+    return [Settlement(claim, after_death(claim.job, alone=child.alone)) for claim in claims if claim.mark in ran]

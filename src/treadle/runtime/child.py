@@ -1,0 +1,112 @@
+"""A worker process as its parent sees it: started, made ready, watched, and buried.
+
+It runs in a session of its own, so that a terminal's signals reach the parent alone and that its whole group, helper
+processes with it, can be killed.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from treadle.runtime.channel import Channel
+from treadle.runtime.page import Page, new_page
+from treadle.runtime.plan import Plan
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What a child says when it has imported its app: the store's URL, and the queues that it will serve."""
+
+    url: str
+    queues: tuple[str, ...]
+
+
+class Child:
+    """One worker process. `owner` is set when it is enrolled; `killed` says why we killed it, if we did."""
+
+    def __init__(self, index: int, plan: Plan, *, alone: bool) -> None:
+        self.index = index
+        self.alone = alone
+        self.owner: str | None = None
+        self.killed: str | None = None
+        self.overdue_mark = 0
+        self.leaving = False
+        self.recycled = False
+        self._plan = plan
+        self.page: Page = new_page(1 if alone else plan.slots(index))
+        self._process: asyncio.subprocess.Process | None = None
+        self._channel: Channel | None = None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._running.pid
+
+    async def start(self, command: Sequence[str]) -> None:
+        """Start the process; it finds its end of the line and the page by their descriptors' numbers."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            fds = (theirs.fileno(), self.page.fd)
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                *map(str, fds),
+                pass_fds=fds,
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._channel = await Channel.over(ours)
+        self._channel.send(
+            "plan", index=self.index, alone=self.alone, slots=self.page.slots, plan=msgspec.to_builtins(self._plan)
+        )
+
+    async def ready(self) -> Ready | None:
+        """Wait until it has imported its app; None where it ended instead."""
+        message = await self.receive()
+        return None if message is None else msgspec.convert(message, Ready)
+
+    def go(self, owner: str) -> None:
+        """Let it claim as this owner, which is enrolled."""
+        self.owner = owner
+        self.send("go", owner=owner)
+
+    def send(self, kind: str, **values: Any) -> None:
+        """Send it a message."""
+        if self._channel is not None:
+            self._channel.send(kind, **values)
+
+    async def receive(self) -> dict[str, Any] | None:
+        """Its next message; None when it has ended."""
+        return None if self._channel is None else await self._channel.receive()
+
+    async def exited(self) -> int:
+        """Wait for its end; its exit code, negative for a signal. What is left of its group is killed."""
+        code = await self._running.wait()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        if self._channel is not None:
+            await self._channel.close()
+        return code
+
+    def kill(self, reason: str) -> None:
+        """Kill it and everything that it started."""
+        self.killed = self.killed or reason
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def overdue(self, now: float) -> int:
+        """The mark of a job whose deadline passed so long ago that its process must be stuck; 0 where there is none."""
+        deadline, mark = self.page.overdue
+        return mark if deadline and now > deadline + self._plan.overrun else 0
+
+    @property
+    def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            raise RuntimeError("the child was not started")
+        return self._process

@@ -1,0 +1,52 @@
+"""What the runtime knows of a registered job: how to read its arguments, how to run it, what to do when it fails."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from treadle.core.arguments import Signature, dump
+from treadle.core.job import Job
+from treadle.core.options import JobOptions
+from treadle.core.outcomes import COMPLETED, Completed, Discarded, Failure, Outcome, after_error, after_failure
+from treadle.runtime.traces import user_traceback
+
+RESULT_LIMIT = 1024 * 1024
+
+
+class Handler(msgspec.Struct, frozen=True):
+    """A registered job."""
+
+    name: str
+    function: Callable[..., Any]
+    signature: Signature
+    options: JobOptions
+    is_async: bool
+
+    def returned(self, value: object) -> Outcome:
+        """The outcome of a body that returned.
+
+        A recorded value that cannot be kept ends the job as discarded: to run its effects again would not mend it.
+        """
+        if not self.options.record:
+            return COMPLETED
+        try:
+            result = dump(value, f'job "{self.name}", returned value')
+        except Exception as error:  # noqa: BLE001 - user code: a value may be of a class of the user's
+            return Discarded(Failure.of(error))
+        if len(result) > RESULT_LIMIT:
+            text = f'job "{self.name}": expected a result of at most {RESULT_LIMIT} bytes, got {len(result)}'
+            return Discarded(Failure("ArgumentError", text))
+        return Completed(result)
+
+    def raised(self, job: Job, error: BaseException, jitter: float) -> Outcome:
+        """The outcome of a body that raised; a wait of which no seconds can be made is reported, and replaced."""
+        failure = Failure.of(error, user_traceback(error))
+        try:
+            return after_error(job, error, failure, custom=self.options.backoff, jitter=jitter)
+        except BaseException as broken:  # noqa: BLE001 - user code: the back-off function, or a signal's seconds
+            text = f"{failure.traceback}\nits next run could not be timed:\n{user_traceback(broken)}"
+            return after_failure(job, Failure.of(error, text), jitter=jitter)
+
+
+Resolve = Callable[[str], Handler | None]

@@ -1,0 +1,58 @@
+"""Shows a worker process to dashboards, looks after its claims, and obeys what dashboards ask of it."""
+
+import resource
+import sys
+from collections.abc import Callable
+
+from treadle.runtime.worker import Worker
+from treadle.stores.contract import OwnerReport, Reports
+from treadle.supervise.periodic import OnError, Periodic
+
+
+class Reporter:
+    """`signalled` is called with the name of every signal that a dashboard sent: TSTP, TERM or TTIN.
+
+    Without it the worker is embedded: what dashboards ask of the process is nothing that it could do.
+    """
+
+    def __init__(
+        self, store: Reports, worker: Worker, started: float, signalled: Callable[[str], None] | None = None
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._started = started
+        self._signalled = signalled
+        self.quiet = False
+
+    def periodic(self, every: float, jitter: Callable[[], float], on_error: OnError) -> Periodic:
+        """Report now and each `every` seconds."""
+        return Periodic("reporter", self.step, every=every, jitter=jitter, on_error=on_error)
+
+    async def step(self) -> None:
+        """Report once, audit once: a look at the claims waits for a claim call that is open, a dashboard need not."""
+        await self._report()
+        await self._worker.audit()
+
+    async def _report(self) -> None:
+        completed, retried, discarded = self._worker.tally
+        report = OwnerReport(
+            owner=self._worker.owner,
+            queues=self._worker.slots.queues,
+            concurrency=self._worker.slots.limit,
+            running=self._worker.running,
+            quiet=self.quiet,
+            started=self._started,
+            rss=_rss(),
+            completed=completed,
+            failed=retried + discarded,
+            embedded=self._signalled is None,
+        )
+        for signal in await self._store.report(report):
+            if self._signalled is not None:
+                self._signalled(signal)
+
+
+def _rss() -> int:
+    """KiB at the most so far; macOS counts bytes."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most // 1024 if sys.platform == "darwin" else most

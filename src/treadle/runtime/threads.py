@@ -1,0 +1,145 @@
+"""Runs sync jobs: threads that pull from one queue and hand what they did back to the loop in batches.
+
+A thread cannot be killed. An attempt that is told to stop has `Interrupted` raised in it, which comes when the code
+next returns to Python; one that does not stop is abandoned: its thread ends after it, and a new one takes its place.
+"""
+
+import asyncio
+import ctypes
+import threading
+from collections import deque
+from contextvars import copy_context
+from queue import SimpleQueue
+from types import CoroutineType
+
+from treadle.errors import ConfigError
+from treadle.runtime.attempt import Attempt, Interrupted, enter
+from treadle.runtime.runners import Reply
+
+
+class _Thread:
+    """What a pool thread is doing; `lock` orders the end of an attempt against its interruption."""
+
+    def __init__(self) -> None:
+        self.ident = threading.get_ident()
+        self.lock = threading.Lock()
+        self.attempt: Attempt | None = None
+        self.abandoned = False
+
+
+class ThreadRunners:
+    """At most `limit` threads, started as they are needed, besides those that were abandoned."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[tuple[Attempt, Reply] | None] = SimpleQueue()
+        self._done: deque[tuple[Attempt, Reply, object, BaseException | None]] = deque()
+        self._told = False
+        self._threads = 0
+        self._pending = 0
+
+    def submit(self, attempt: Attempt, reply: Reply) -> None:
+        """Run this attempt on a thread; `reply` is called on the loop with its value or its error."""
+        self._pending += 1
+        self._queue.put((attempt, reply))
+        if self._pending > self._threads and self._threads < self._limit:
+            self._threads += 1
+            # A daemon: the process ends without joining a thread whose job does not stop.
+            threading.Thread(target=self._work, name=f"treadle thread {self._threads}", daemon=True).start()
+
+    def interrupt(self, attempt: Attempt) -> bool:
+        """Raise Interrupted in an attempt's thread, if it runs there; whether it does."""
+        thread = attempt.thread
+        if not isinstance(thread, _Thread):
+            return False
+        with thread.lock:
+            if thread.attempt is not attempt:
+                return False
+            _raise_in(thread.ident)
+            return True
+
+    def abandon(self, attempt: Attempt) -> bool:
+        """Give up on an attempt that did not stop; whether it was still running. Its reply is never called."""
+        thread = attempt.thread
+        if not isinstance(thread, _Thread):
+            return False
+        with thread.lock:
+            if thread.attempt is not attempt:
+                return False
+            thread.abandoned = True
+        self._threads -= 1
+        self._pending -= 1
+        return True
+
+    def close(self) -> None:
+        """Tell every idle thread to end."""
+        for _ in range(self._threads):
+            self._queue.put(None)
+
+    def _work(self) -> None:
+        thread = _Thread()
+        while (item := self._queue.get()) is not None:
+            attempt, reply = item
+            value, error = _run(thread, attempt)
+            if thread.abandoned:
+                return
+            self._done.append((attempt, reply, value, error))
+            if not self._told:
+                self._told = True
+                try:
+                    self._loop.call_soon_threadsafe(self._drain)
+                except RuntimeError:
+                    return  # the loop is closed: the process ends, and the claim goes back with its owner
+
+    def _drain(self) -> None:
+        self._told = False
+        while self._done:
+            attempt, reply, value, error = self._done.popleft()
+            self._pending -= 1
+            reply(attempt, value, error)
+
+
+def _run(thread: _Thread, attempt: Attempt) -> tuple[object, BaseException | None]:
+    value: object = None
+    failure: BaseException | None = None
+    try:
+        with thread.lock:
+            thread.attempt = attempt
+            attempt.thread = thread
+        value = _call(attempt)
+    except BaseException as error:  # noqa: BLE001 - user code: SystemExit in a thread is a failure too
+        failure = error
+    while thread.attempt is not None:
+        # It may come after the body has ended and before `_leave` can forbid it: the body's own end counts.
+        # `try` and not `suppress`, whose own call it could come in, and end the thread.
+        try:
+            _leave(thread)
+        except Interrupted:
+            continue
+    return value, failure
+
+
+def _call(attempt: Attempt) -> object:
+    if attempt.stop is not None:
+        raise Interrupted
+    job, handler = attempt.claim.job, attempt.handler
+    context = copy_context()
+    context.run(enter, job)
+    args, kwargs = handler.signature.load(job.args)
+    value = context.run(handler.function, *args, **kwargs)
+    if isinstance(value, CoroutineType):
+        value.close()
+        raise ConfigError(f'job "{handler.name}" gave a coroutine that nobody runs: write it, or its wrapper, async')
+    return value
+
+
+def _leave(thread: _Thread) -> None:
+    with thread.lock:
+        _raise_in(thread.ident, clear=True)
+        thread.attempt = None
+
+
+def _raise_in(ident: int, *, clear: bool = False) -> None:
+    error = None if clear else ctypes.py_object(Interrupted)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), error)

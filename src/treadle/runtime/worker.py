@@ -1,0 +1,287 @@
+"""One worker process: claims jobs, runs them, settles them.
+
+Life: 1. `start` claims, for an owner that is enrolled. 2. Claims become attempts and go to the executor of their job.
+3. Outcomes go to the settler; its answers free slots, which the claimer fills. 4. `drain` stops claiming, gives back
+what has not begun, waits for what runs, then stops it. 5. `close` ends the executors; claims that are still held go
+back with their owner, which whoever enrolled it makes leave.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from treadle.core.clock import Clock
+from treadle.core.outcomes import UNKNOWN_JOB_DELAY, Discarded, Outcome, Released, Retried
+from treadle.errors import StoreError
+from treadle.hooks.events import (
+    ClaimLost,
+    Events,
+    JobReleased,
+    JobStarted,
+    JobStuck,
+    JobUnknown,
+    SettleRefused,
+    WorkerFenced,
+)
+from treadle.hooks.middleware import AroundPerform
+from treadle.runtime.attempt import Attempt, Interrupted, Stop
+from treadle.runtime.audit import Audit
+from treadle.runtime.claimer import Claimer
+from treadle.runtime.deadlines import Deadlines
+from treadle.runtime.executors import Executors
+from treadle.runtime.handler import Resolve
+from treadle.runtime.page import Page
+from treadle.runtime.patience import Patience
+from treadle.runtime.processes import START_LIMIT
+from treadle.runtime.settler import Settler
+from treadle.runtime.slots import Key, Slots
+from treadle.runtime.telling import tell
+from treadle.stores.contract import Claim, Consumes, Settled, Settlement
+
+LAST_WORD = 2.0
+LEAST_WORD = 0.5
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is given by whoever puts it together. `stuck_limit`: recycle the process at so many stuck jobs."""
+
+    resolve: Resolve
+    events: Events
+    around: Sequence[AroundPerform]
+    clock: Clock
+    jitter: Callable[[], float]
+    process_command: Sequence[str]
+    stuck_limit: int
+
+
+class Worker:
+    """Runs jobs for one owner. `ended` is set when it must be replaced: it was fenced, or too many jobs are stuck."""
+
+    def __init__(self, store: Consumes, owner: str, slots: Slots, page: Page, setting: Setting) -> None:
+        self.owner = owner
+        self.slots = slots
+        self.fenced = False
+        self.ended = asyncio.Event()
+        self._store = store
+        self._page = page
+        self._setting = setting
+        self._attempts: dict[Key, Attempt] = {}
+        self._running: dict[Key, Attempt] = {}
+        self._free = list(range(slots.limit))
+        self._loop = asyncio.get_running_loop()
+        patience = Patience(setting.clock, setting.events, setting.jitter)
+        self._settler = Settler(store, owner, patience, self._settled, self._refused)
+        self._claimer = Claimer(
+            store,
+            owner,
+            slots,
+            patience,
+            arrived=self._arrived,
+            fenced=self.on_fenced,
+            forgotten=self.on_forgotten,
+            may=self._may_claim,
+        )
+        self._audit = Audit(store, owner, slots, self._claimer, lost=self._lost, cancel=self._cancelled)
+        self._deadlines = Deadlines(setting.clock.steady, self._loop.call_later, self._expired, self._earliest)
+        self._executors = Executors(
+            slots.limit,
+            begin=self._begin,
+            begun=self._count_time,
+            done=self._done,
+            around=setting.around,
+            process_command=setting.process_command,
+        )
+        self.beat_limit: float | None = None
+
+    @property
+    def running(self) -> list[Claim]:
+        """The claims whose bodies run now."""
+        return [attempt.claim for attempt in self._running.values()]
+
+    @property
+    def tally(self) -> tuple[int, int, int]:
+        """How many attempts ended well, failed with another to come, and failed for good."""
+        return self._page.tally
+
+    def start(self) -> None:
+        """Begin to claim; the owner must be enrolled."""
+        self._claimer.start()
+
+    async def audit(self) -> None:
+        """Compare with the store; see Audit."""
+        await self._audit.look()
+
+    async def quiet(self) -> None:
+        """Claim no more; what is held goes on."""
+        await self._claimer.stop()
+
+    async def drain(self, grace: float) -> None:
+        """Claim no more, give back what has not begun, and let the rest run for `grace` seconds; then stop it."""
+        await self._claimer.stop()
+        self._release_waiting()
+        await self._wait_for_end(grace)
+        for attempt in list(self._running.values()):
+            self._stop(attempt, Stop.SHUTDOWN)
+        # One that was told to stop at once does not wait long for threads that do not.
+        await self._wait_for_end(min(LAST_WORD, max(grace, LEAST_WORD)) if self._running else 0.0)
+
+    async def close(self) -> None:
+        """End the executors and send what can still be sent. Claims that are held go back with the owner."""
+        await self._executors.close()
+        self._deadlines.close()
+        try:
+            async with asyncio.timeout(LAST_WORD):
+                await self._settler.flush()
+        except TimeoutError:
+            pass
+        await self._settler.close()
+
+    def _may_claim(self) -> bool:
+        beat = self._page.beat
+        return self.beat_limit is None or self._setting.clock.steady() - beat < self.beat_limit
+
+    def _arrived(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            handler = self._setting.resolve(claim.job.name)
+            if handler is None:
+                self._put_back(claim)
+                continue
+            attempt = Attempt(claim, handler)
+            self._attempts[claim.key] = attempt
+            self._executors.submit(attempt)
+
+    def _put_back(self, claim: Claim) -> None:
+        self._setting.events.emit(JobUnknown(job=claim.job, after=UNKNOWN_JOB_DELAY))
+        self._settler.add(Settlement(claim, Released(UNKNOWN_JOB_DELAY)), hurry=False)
+
+    def _begin(self, attempt: Attempt) -> bool:
+        key = attempt.claim.key
+        if attempt.stop is not None or key not in self._attempts:
+            return False
+        del self._attempts[key]
+        self._running[key] = attempt
+        attempt.slot = self._free.pop()
+        self._page.marks[attempt.slot] = attempt.claim.mark
+        attempt.started = self._setting.clock.steady()
+        # A process job's time is counted again from when its process is ready.
+        self._count_time(attempt, START_LIMIT if attempt.handler.options.executor == "process" else 0.0)
+        if self._setting.events.wanted(JobStarted):
+            self._setting.events.emit(JobStarted(job=attempt.claim.job))
+        return True
+
+    def _count_time(self, attempt: Attempt, allowance: float = 0.0) -> None:
+        timeout = attempt.handler.options.timeout
+        if timeout is not None:
+            if attempt.deadline:
+                self._deadlines.remove(attempt)
+            attempt.deadline = self._setting.clock.steady() + timeout + allowance
+            self._deadlines.add(attempt)
+
+    def _done(self, attempt: Attempt, value: object, error: BaseException | None) -> None:
+        self._leave_slot(attempt)
+        outcome = attempt.conclude(value, error, self._setting.jitter())
+        if outcome is None:
+            self.slots.give(attempt.claim.key)
+            self._claimer.room()
+            return
+        seconds = self._setting.clock.steady() - attempt.started
+        tell(self._setting.events, attempt.claim.job, outcome, seconds)
+        self._count(outcome)
+        self._settler.add(Settlement(attempt.claim, outcome), hurry=not self._attempts)
+
+    def _count(self, outcome: Outcome) -> None:
+        completed, failed, discarded = self._page.tally
+        match outcome:
+            case Retried():
+                self._page.tally = completed, failed + 1, discarded
+            case Discarded():
+                self._page.tally = completed, failed, discarded + 1
+            case _:
+                self._page.tally = completed + 1, failed, discarded
+
+    def _leave_slot(self, attempt: Attempt) -> None:
+        if self._running.pop(attempt.claim.key, None) is None:
+            return
+        self._page.marks[attempt.slot] = 0
+        self._free.append(attempt.slot)
+        if attempt.deadline:
+            self._deadlines.remove(attempt)
+
+    def _settled(self, settlement: Settlement, answer: Settled) -> None:
+        self.slots.give(settlement.claim.key)
+        self._claimer.room()
+        if answer.answer == "gone":
+            self._setting.events.emit(ClaimLost(job=settlement.claim.job, state=answer.state))
+
+    def _refused(self, settlement: Settlement, error: Exception) -> None:
+        text = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
+        self._setting.events.emit(SettleRefused(job=settlement.claim.job, error=text))
+
+    def _stop(self, attempt: Attempt, why: Stop) -> None:
+        if attempt.stop is None:
+            attempt.stop = why
+            self._executors.stop(attempt)
+
+    def _expired(self, attempt: Attempt) -> None:
+        self._stop(attempt, Stop.TIMEOUT)
+        self._loop.call_later(LAST_WORD, self._abandon, attempt)
+
+    def _abandon(self, attempt: Attempt) -> None:
+        if self._running.get(attempt.claim.key) is not attempt or not self._executors.abandon(attempt):
+            return
+        self._setting.events.emit(JobStuck(job=attempt.claim.job, stuck=self._executors.stuck))
+        self._done(attempt, None, Interrupted())
+        if self._executors.stuck >= self._setting.stuck_limit:
+            self.ended.set()
+
+    def _earliest(self, attempt: Attempt | None) -> None:
+        self._page.overdue = (attempt.deadline, attempt.claim.mark) if attempt else (0.0, 0)
+
+    def _lost(self, key: Key) -> None:
+        waiting = self._attempts.pop(key, None)
+        if waiting is not None:
+            waiting.stop = Stop.GONE
+            self.slots.give(key)
+            self._claimer.room()
+        running = waiting or self._running.get(key)
+        if running is not None:
+            self._setting.events.emit(ClaimLost(job=running.claim.job, state=None))
+            self._stop(running, Stop.GONE)
+
+    def _cancelled(self, claim: Claim) -> None:
+        running = self._running.get(claim.key)
+        if running is not None:
+            self._stop(running, Stop.CANCEL)
+
+    def on_fenced(self) -> None:
+        """This owner was declared dead: stop everything, and settle nothing."""
+        if self.fenced:
+            return
+        self.fenced = True
+        self._setting.events.emit(WorkerFenced(owner=self.owner))
+        self._attempts.clear()
+        for attempt in list(self._running.values()):
+            self._stop(attempt, Stop.GONE)
+        self.ended.set()
+
+    def on_forgotten(self) -> None:
+        """The store lost its data: what runs may end, though nobody will record it."""
+        self._audit.forgive()
+
+    def _release_waiting(self) -> None:
+        self._executors.drop_waiting()
+        # The newest first: each goes to the head of its queue.
+        for attempt in reversed(self._attempts.values()):
+            attempt.stop = Stop.SHUTDOWN
+            self._setting.events.emit(JobReleased(job=attempt.claim.job, reason=Stop.SHUTDOWN.value))
+            self._settler.add(Settlement(attempt.claim, Released()), hurry=True)
+        self._attempts.clear()
+
+    async def _wait_for_end(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while self._running or self._settler.owed:  # noqa: ASYNC110 - two counts, near a process's end
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            return

@@ -1,0 +1,268 @@
+"""What a store promises to the rest of treadle, grouped by who calls it.
+
+Outcomes and new jobs carry durations; a store adds its own clock. Every verb may raise StoreUnavailable, after which it
+may be called again with the same values: an insert makes no second job, a claim that was lost is found by `held`, a
+settlement that had been applied is answered REPEATED.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from treadle.core.arguments import Shape
+from treadle.core.job import Job, JobView, NewJob
+from treadle.core.outcomes import Outcome
+from treadle.core.states import State
+
+ANY_QUEUE = "(any queue)"
+"""Where a store would have to read every one of very many jobs to tell their queues, `counts` has them under this."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A job lent to an owner. `receipt` means something only to the store; job and receipt together name a claim.
+
+    A receipt is new with every call of `claim`; claims that came by one call may share it.
+
+    `cancelled` is set by `held` where somebody asked for this running job to be cancelled.
+    """
+
+    job: Job
+    receipt: str
+    cancelled: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What names this claim and no other."""
+        return self.job.id, self.receipt
+
+    @property
+    def mark(self) -> int:
+        """A number that names this claim's job in a process's shared page; never 0."""
+        return zlib.crc32(self.job.id.encode()) or 1
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """At most `limit` jobs of `queues` together. `alone` asks for jobs that were set aside, and for no others."""
+
+    queues: tuple[str, ...]
+    limit: int
+    alone: bool = False
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """A claim and what is to become of it: one atomic step, applied only if that claim is still held."""
+
+    claim: Claim
+    outcome: Outcome
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """How a settlement was answered: applied now, applied before (its reply was lost), or the claim was not held."""
+
+    answer: Literal["applied", "repeated", "gone"]
+    state: State | None = None
+
+
+APPLIED = Settled("applied")
+REPEATED = Settled("repeated")
+
+
+class Rescued(msgspec.Struct, frozen=True):
+    """What a rescue did: the owners that it fenced, and how many claims it gave back."""
+
+    owners: tuple[str, ...]
+    claims: int
+
+
+class OwnerReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner shows of itself to dashboards. `started` is seconds since the epoch; `rss` is in KiB.
+
+    `embedded` says that its process is not ours to quiet or stop.
+    """
+
+    owner: str
+    queues: tuple[str, ...]
+    concurrency: int
+    running: Sequence[Claim]
+    quiet: bool
+    started: float
+    rss: int
+    completed: int
+    failed: int
+    embedded: bool = False
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What is left for a drain, seen at one moment: available jobs, whether these owners hold any, and who else does.
+
+    `others` maps every other owner that holds claims to a number that its next beat raises.
+    """
+
+    available: int
+    ours: bool
+    others: Mapping[str, float]
+
+
+class JobQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which jobs: those of `ids`, or those of this state, queue and name; None means any."""
+
+    ids: tuple[str, ...] = ()
+    state: State | None = None
+    queue: str | None = None
+    name: str | None = None
+    limit: int = 50
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One result of the doctor: `level` says how bad, `text` what was expected, what was found and what to do."""
+
+    level: Literal["ok", "warning", "error"]
+    text: str
+
+
+class Result(msgspec.Struct, frozen=True):
+    """How a recorded job ended. `value` is JSON where it completed; `error` is text where it did not."""
+
+    state: State
+    value: bytes | None = None
+    error: str | None = None
+
+
+class Watch(Protocol):
+    """Armed when it is made: a change that comes between a look at the store and `wait` is not missed."""
+
+    async def wait(self, timeout: float) -> None:
+        """Return at the store's next change, or after `timeout` seconds; it may return early without reason."""
+        ...
+
+
+class Produces(Protocol):
+    """Called by producers."""
+
+    shape: Shape
+
+    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
+        """Insert all or none; the ids, in order. Raises StoreFull, Unconfirmed."""
+        ...
+
+    def insert_now(self, jobs: Sequence[NewJob]) -> Sequence[str]:
+        """The same, blocking; safe on any thread."""
+        ...
+
+
+class Consumes(Protocol):
+    """Called by the process that runs jobs."""
+
+    async def enroll(self, owner: str, lease: float) -> None:
+        """Make an owner known, durably, before its first claim. Raises Fenced for one that was declared dead."""
+        ...
+
+    async def claim(self, owner: str, demands: Sequence[Demand]) -> Sequence[Claim]:
+        """Lend what is available now, without waiting. Raises Fenced, NotEnrolled."""
+        ...
+
+    async def held(self, owner: str) -> Sequence[Claim]:
+        """Every claim that the store has lent to this owner and not got back, oldest first."""
+        ...
+
+    async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:
+        """Give claims back with their outcomes; one answer for each, in order. A miss concerns that claim alone.
+
+        Where somebody asked for a cancel, an outcome after which the job would come again leaves it cancelled instead.
+        """
+        ...
+
+    async def leave(self, owner: str) -> int:
+        """Give every claim of this owner back untouched, and forget the owner; how many came back.
+
+        The wish to cancel a job survives its owner: such a job ends as cancelled, here and at a rescue.
+        """
+        ...
+
+    def watch(self) -> Watch:
+        """A watch on everything that this store object has looked at."""
+        ...
+
+
+class Reports(Protocol):
+    """Called every few seconds for a living process."""
+
+    async def beat(self, owners: Mapping[str, float]) -> Mapping[str, Literal["alive", "fenced", "unknown"]]:
+        """Renew the leases (owner → seconds). Only an owner that is still enrolled and not fenced is renewed."""
+        ...
+
+    async def report(self, report: OwnerReport) -> Sequence[str]:
+        """Show an owner on dashboards; the names of the signals that were sent to it from there, oldest first."""
+        ...
+
+
+class Keeps(Protocol):
+    """Called by the services; each is safe to run on any number of nodes at once."""
+
+    async def stage(self, limit: int) -> int:
+        """Make due scheduled and retryable jobs available, at most `limit`; how many were."""
+        ...
+
+    async def rescue(self, limit: int) -> Rescued:
+        """Fence the owners whose lease ran out and give back their claims, at most `limit`."""
+        ...
+
+    async def prune(self, older_than: Mapping[State, float], limit: int) -> int:
+        """Delete finished jobs that ended more than so many seconds ago; how many were."""
+        ...
+
+
+class Inspects(Protocol):
+    """Called by people: handles, the command line, the doctor."""
+
+    async def counts(self) -> Mapping[str, Mapping[State, int]]:
+        """Queue → state → number of jobs; ANY_QUEUE stands for a queue that is not told. Always quick.
+
+        States that a store does not keep are missing.
+        """
+        ...
+
+    async def work(self, owners: Sequence[str], queues: Sequence[str]) -> Work:
+        """What a drain still has to wait for."""
+        ...
+
+    async def set_aside(self, queues: Sequence[str]) -> int:
+        """How many jobs of these queues wait to run alone."""
+        ...
+
+    async def find(self, query: JobQuery) -> Sequence[JobView]:
+        """The jobs that match, at most `query.limit`."""
+        ...
+
+    async def act(self, action: Literal["retry", "cancel", "delete"], query: JobQuery) -> int:
+        """Do this to every job that matches; how many it was done to."""
+        ...
+
+    async def result(self, job_id: str) -> Result | None:
+        """How a job ended; None while it has not, or where the store kept nothing of it."""
+        ...
+
+    async def diagnose(self, *, quick: bool = False) -> Sequence[Finding]:
+        """Look for what endangers jobs in this store: schema, settings of the server, clocks.
+
+        An error means that jobs may be lost while everything works. `quick` leaves out what takes long on much data.
+        """
+        ...
+
+
+class Store(Produces, Consumes, Reports, Keeps, Inspects, Protocol):
+    """A place where jobs are kept. One object serves every thread and loop of one process."""
+
+    async def open(self) -> None:
+        """Connect, and make the tables that lack; called before anything else, and harmless when repeated."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what belongs to the running loop."""
+        ...
+
+    def close(self) -> None:
+        """Close everything."""
+        ...

@@ -1,0 +1,194 @@
+"""Oban's table as values: timestamps, the claim's triple, error objects, rows. Pure; both SQL drivers share it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
+
+import msgspec
+
+from treadle.core.arguments import DEPTH_LIMIT, load_json, too_deep
+from treadle.core.job import JobError, JobView
+from treadle.core.outcomes import (
+    Cancelled,
+    Completed,
+    Discarded,
+    Failure,
+    Outcome,
+    Released,
+    Retried,
+    SetAside,
+    Snoozed,
+)
+from treadle.core.states import State
+from treadle.errors import ArgumentError
+
+_encode = msgspec.json.Encoder().encode
+_read_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_read_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+# The end of the year 9999: a stamp has four digits for the year.
+_LATEST = 253_402_300_799.0
+
+
+def stamp(seconds: float) -> str:
+    """Seconds since the epoch as Oban's Lite engine writes them, "2026-11-22T08:22:51.292048Z".
+
+    Always six digits: stamps are compared as text, and "…51Z" would sort after "…51.9Z". What lies after the year 9999,
+    and NaN, becomes its end: one job that snoozes for ever must not keep the settlements beside it from being written.
+    """
+    # In this order: of a number and NaN, `min` keeps the first.
+    return datetime.fromtimestamp(min(_LATEST, seconds), UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def instant(text: object) -> datetime | None:
+    """The instant that any form in the table means: 0, 3 or 6 digits, 'T' or a blank, 'Z', an offset or none (UTC)."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def attempted_by(owner: str, queue: str, claim: str) -> str:
+    """The JSON of `[owner, producer, claim]`. Dashboards join on the producer, which is drawn from owner and queue."""
+    producer = uuid5(uuid5(NAMESPACE_DNS, owner), queue)
+    return _encode((owner, str(producer), claim)).decode()
+
+
+def error_object(at: str, attempt: int, text: str) -> str:
+    """One element of `errors`: exactly the keys `at`, `attempt` and `error`; another form would stop an Elixir node."""
+    # Lone surrogates come with texts of users, a reason for a cancel for one; UTF-8 has no place for them.
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return _encode({"at": at, "attempt": attempt, "error": text}).decode()
+
+
+def failure_text(failure: Failure) -> str:
+    """What stands under `error`: the traceback where there is one, as oban-py does it, else "Class: message"."""
+    return failure.traceback or f"{failure.error_class}: {failure.message}"
+
+
+_STATES: Mapping[type[Outcome], State] = {
+    Completed: State.COMPLETED,
+    Retried: State.RETRYABLE,
+    Discarded: State.DISCARDED,
+    Snoozed: State.SCHEDULED,
+    Cancelled: State.CANCELLED,
+    SetAside: State.SUSPENDED,
+}
+
+
+def state_after(outcome: Outcome) -> State:
+    """The state that an outcome leads to."""
+    if isinstance(outcome, Released):
+        return State.SCHEDULED if outcome.after > 0 else State.AVAILABLE
+    return _STATES[type(outcome)]
+
+
+def state_of(text: object) -> State | None:
+    """The state that stands in a row; None for one that no version known here writes."""
+    try:
+        return State(text)  # type: ignore[arg-type] # any other value is refused by the enumeration
+    except ValueError:
+        return None
+
+
+def poison(args: object, meta: object, attempt: object, max_attempts: object) -> str | None:
+    """Why a row must not be run, or None. Takes `args` and `meta` as the bytes that stand in the row."""
+    if not isinstance(attempt, int) or not isinstance(max_attempts, int):
+        return "expected attempt and max_attempts to be integers"
+    if attempt >= max_attempts:
+        return f"available although all its {max_attempts} attempts are used"
+    return _poison_args(args) or (None if meta == b"{}" else _poison_meta(meta))
+
+
+def _poison_args(args: object) -> str | None:
+    if not isinstance(args, bytes) or args.lstrip()[:1] not in (b"{", b"["):
+        return f"expected args to be a JSON object or list, got {args!r:.60}"
+    if too_deep(args):
+        return f"expected args to be nested at most {DEPTH_LIMIT} deep, got more"
+    try:
+        _read_object(args) if args[:1] == b"{" else _read_list(args)
+    except msgspec.DecodeError:
+        # Lone surrogates, which JavaScript writes, are read by the loose reader alone.
+        try:
+            load_json(args)
+        except ArgumentError as error:
+            return f"args: {error}"
+    return None
+
+
+def _poison_meta(meta: object) -> str | None:
+    if meta is None or meta == b"null":
+        return None
+    try:
+        value = load_json(meta) if isinstance(meta, bytes) else meta
+    except ArgumentError as error:
+        return f"meta: {error}"
+    return None if isinstance(value, dict) else f"expected meta to be a JSON object, got {meta!r:.60}"
+
+
+def errors_of(raw: object) -> tuple[JobError, ...]:
+    """The failed attempts of a row: objects, or texts that hold one, as Elixir's Lite engine writes them."""
+    return tuple(_error_of(item) for item in _json(raw, list))
+
+
+def last_error(raw: object) -> str | None:
+    """The text of the latest failed attempt; None where there was none."""
+    errors = errors_of(raw)
+    return errors[-1].error if errors else None
+
+
+def _error_of(item: object) -> JobError:
+    value = _json(item.encode(), dict) if isinstance(item, str) else item
+    if not isinstance(value, dict) or not value:
+        return JobError(str(item))
+    attempt = value.get("attempt")
+    return JobError(
+        str(value.get("error", "")), attempt if isinstance(attempt, int) else None, instant(value.get("at"))
+    )
+
+
+def view_of(row: Sequence[Any]) -> JobView:
+    """A row, its columns in the order of Oban's table, for people: whatever stands there is shown, nothing raises."""
+    job_id, state, queue, worker, args, meta, tags, errors, attempt, most, _priority, *moments = row
+    inserted, scheduled, attempted, by, cancelled, completed, discarded = moments
+    holders = _json(by, list)
+    return JobView(
+        id=str(job_id),
+        state=State(state),
+        name=_text(worker),
+        queue=_text(queue),
+        args=_loose(args),
+        attempt=attempt,
+        max_attempts=most,
+        inserted_at=instant(inserted),
+        scheduled_at=instant(scheduled),
+        attempted_at=instant(attempted),
+        finished_at=instant(completed) or instant(discarded) or instant(cancelled),
+        errors=errors_of(errors),
+        owner=str(holders[0]) if holders else None,
+        tags=tuple(str(tag) for tag in _json(tags, list)),
+        meta=_json(meta, dict),
+    )
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _loose(value: object) -> Any:  # noqa: ANN401 - any JSON, or what stands there in its place
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return load_json(value)
+    except ArgumentError:
+        return _text(value)
+
+
+def _json(raw: object, kind: type[Any]) -> Any:  # noqa: ANN401 - a value of `kind`
+    value = _loose(raw)
+    return value if isinstance(value, kind) else kind()

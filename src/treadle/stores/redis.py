@@ -1,0 +1,162 @@
+"""Jobs in Redis, in the keys of Sidekiq: each verb of the contract, with the connections that it goes over."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from treadle.core.arguments import Shape
+from treadle.core.clock import Clock
+from treadle.core.job import JobView, NewJob
+from treadle.core.states import State
+from treadle.errors import Unconfirmed
+from treadle.stores import redis_claims as claims
+from treadle.stores import redis_dashboard as dashboard
+from treadle.stores import redis_doctor as doctor
+from treadle.stores import redis_inspection as inspection
+from treadle.stores import redis_jobs as jobs
+from treadle.stores import redis_rescue as giving_back
+from treadle.stores.contract import (
+    Claim,
+    Demand,
+    Finding,
+    JobQuery,
+    OwnerReport,
+    Rescued,
+    Result,
+    Settled,
+    Settlement,
+    Watch,
+    Work,
+)
+from treadle.stores.redis_client import Client, Draw
+from treadle.stores.redis_errors import ReplyLost
+from treadle.stores.redis_settle import settle
+from treadle.stores.redis_watch import RedisWatch
+
+
+class RedisStore:
+    """A store in one Redis or Valkey, shared with Sidekiq.
+
+    `where` is the URL as people may see it. `namespace` stands before every key, as with the redis-namespace gem.
+    `clock` is for patience and for the doctor: every instant that is stored is the server's. `draw` gives random bytes.
+    """
+
+    shape = Shape.LIST
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        namespace: str = "",
+        where: str | None = None,
+        draw: Draw = os.urandom,  # noqa: TID251 - the default source of an argument, for ids alone
+    ) -> None:
+        self._client = Client(url, where or url, namespace, clock, draw)
+        self._clock = clock
+
+    async def open(self) -> None:
+        """Connect."""
+        await self._client.back.ask(("PING",))
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop."""
+        await self._client.connections.aclose()
+
+    def close(self) -> None:
+        """Close the connections of code without a loop."""
+        self._client.connections.close()
+
+    async def insert(self, new: Sequence[NewJob]) -> Sequence[str]:
+        """Insert all or none. Raises StoreFull, Unconfirmed."""
+        if not new:
+            return ()
+        ids, call = jobs.insertion(self._client, new)
+        try:
+            await self._client.back.insist(call, jobs.patience(len(new)))
+        except ReplyLost as error:
+            raise Unconfirmed(str(error), ids) from error
+        return ids
+
+    def insert_now(self, new: Sequence[NewJob]) -> Sequence[str]:
+        """The same, blocking; safe on any thread."""
+        if not new:
+            return ()
+        ids, call = jobs.insertion(self._client, new)
+        try:
+            self._client.thread.insist(call, jobs.patience(len(new)))
+        except ReplyLost as error:
+            raise Unconfirmed(str(error), ids) from error
+        return ids
+
+    async def enroll(self, owner: str, lease: float) -> None:
+        """Make an owner known. Raises Fenced for one that was declared dead."""
+        await claims.enroll(self._client, owner, lease)
+
+    async def claim(self, owner: str, demands: Sequence[Demand]) -> Sequence[Claim]:
+        """Lend what is available now. Raises Fenced, NotEnrolled."""
+        return await claims.claim(self._client, owner, demands)
+
+    async def held(self, owner: str) -> Sequence[Claim]:
+        """Every claim that was lent to this owner and not got back, oldest first."""
+        return await claims.held(self._client, owner)
+
+    async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:
+        """Give claims back with their outcomes."""
+        return await settle(self._client, owner, settlements)
+
+    async def leave(self, owner: str) -> int:
+        """Give every claim of this owner back untouched, and forget the owner."""
+        return await giving_back.leave(self._client, owner)
+
+    def watch(self) -> Watch:
+        """A watch on the queues and results that were looked at on the running loop."""
+        return RedisWatch(self._client)
+
+    async def beat(self, owners: Mapping[str, float]) -> Mapping[str, Literal["alive", "fenced", "unknown"]]:
+        """Renew the leases of the owners that are enrolled and not fenced."""
+        return await claims.beat(self._client, owners)
+
+    async def report(self, report: OwnerReport) -> Sequence[str]:
+        """Show an owner on Sidekiq's Web; the signals that were sent to it from there."""
+        return await dashboard.report(self._client, report)
+
+    async def stage(self, limit: int) -> int:
+        """Make due jobs available."""
+        return await jobs.stage(self._client, limit)
+
+    async def rescue(self, limit: int) -> Rescued:
+        """Fence the owners whose lease ran out and give back their claims."""
+        return await giving_back.rescue(self._client, limit)
+
+    async def prune(self, older_than: Mapping[State, float], limit: int) -> int:
+        """Delete the dead of more than so many seconds ago."""
+        return await jobs.prune(self._client, older_than, limit)
+
+    async def counts(self) -> Mapping[str, Mapping[State, int]]:
+        """Queue → state → number of jobs."""
+        return await jobs.counts(self._client)
+
+    async def work(self, owners: Sequence[str], queues: Sequence[str]) -> Work:
+        """What a drain still has to wait for."""
+        return await jobs.work(self._client, owners, queues)
+
+    async def set_aside(self, queues: Sequence[str]) -> int:
+        """How many jobs of these queues wait to run alone."""
+        return await jobs.set_aside(self._client, queues)
+
+    async def find(self, query: JobQuery) -> Sequence[JobView]:
+        """The jobs that match, newest first in each place, at most `query.limit`."""
+        return await inspection.find(self._client, query)
+
+    async def act(self, action: Literal["retry", "cancel", "delete"], query: JobQuery) -> int:
+        """Do this to every job that matches. The cancel of a running job is a wish that its owner is told."""
+        return await inspection.act(self._client, action, query)
+
+    async def result(self, job_id: str) -> Result | None:
+        """How a job ended; None while it has not, and for plain completions, of which nothing is kept."""
+        return await jobs.result(self._client, job_id)
+
+    async def diagnose(self, *, quick: bool = False) -> Sequence[Finding]:  # noqa: ARG002 - all of it is quick
+        """Look at the server's version, settings and clock."""
+        return await doctor.diagnose(self._client, self._clock)

@@ -1,0 +1,102 @@
+"""Giving back on Redis: what owners that left or died held returns to its queues, oldest first."""
+
+import logging
+from collections.abc import Sequence
+
+from treadle.core.states import State
+from treadle.errors import StoreError
+from treadle.stores import sidekiq
+from treadle.stores.contract import Rescued
+from treadle.stores.redis_claims import opened, settling
+from treadle.stores.redis_client import Client
+from treadle.stores.redis_errors import WrongType
+from treadle.stores.redis_keys import decode, encode
+from treadle.stores.redis_scripts import Argument, ScriptCall
+from treadle.stores.redis_settle import record
+
+PAGE = 200
+FENCED_AT_ONCE = 100
+
+_log = logging.getLogger("treadle.stores.redis")
+
+
+async def leave(client: Client, owner: str) -> int:
+    """Give everything of this owner back, and forget it. Whoever rescues goes on where this is broken off."""
+    keys = client.keys
+    await client.back.run_all_twice([ScriptCall("part", [keys.owners, keys.leaving], [encode(owner)])])
+    return await _give_back(client, owner, None)
+
+
+async def rescue(client: Client, limit: int) -> Rescued:
+    """Fence silent owners first, then give back the claims of all that left, at most `limit`.
+
+    An owner that holds claims and is in none of our sets was deleted by hand: it counts as one that left.
+    """
+    keys = client.keys
+    call = ScriptCall("fence", [keys.owners, keys.fenced, keys.leaving, keys.holders], [FENCED_AT_ONCE])
+    fenced, leaving = await client.back.run(call)
+    moved = 0
+    for owner in sorted(leaving):
+        if moved >= limit:
+            break
+        moved += await _give_back(client, decode(owner), limit - moved)
+    return Rescued(tuple(decode(owner) for owner in fenced), moved)
+
+
+async def _give_back(client: Client, owner: str, limit: int | None) -> int:
+    """The newest first, so that the oldest ends up next; then forget the owner, if nothing is left."""
+    keys = client.keys
+    [tokens] = await client.back.ask(("HKEYS", keys.inflight(owner)))
+    tokens = sorted(tokens, reverse=True)[:limit]
+    moved = 0
+    for start in range(0, len(tokens), PAGE):
+        moved += await _give_back_page(client, owner, tokens[start : start + PAGE])
+    named = [keys.leaving, keys.inflight(owner), keys.cancel(owner), keys.processes]
+    named += [*keys.process(owner), keys.holders]
+    await client.back.run(ScriptCall("forget", named, [encode(owner)]))
+    return moved
+
+
+async def _give_back_page(client: Client, owner: str, tokens: Sequence[bytes]) -> int:
+    keys = client.keys
+    [entries] = await client.back.ask(("HMGET", keys.inflight(owner), *tokens))
+    lists: dict[bytes, int] = {}
+    args: list[Argument] = []
+    for token, entry in zip(tokens, entries, strict=True):
+        if entry is not None:
+            queue, deaths, _ = opened(entry)
+            key = keys.suspended(queue) if deaths else keys.queue(queue)
+            args += [token, lists.setdefault(key, len(lists) + 1)]
+    if not args:
+        return 0
+    named = [keys.inflight(owner), keys.cancel(owner), keys.queues, *lists]
+    try:
+        moved, *wished = await client.back.run(ScriptCall("give_back", named, args))
+    except WrongType as error:
+        if len(tokens) == 1:
+            _log.error("a claim of %s cannot go back: %s", owner, error)
+            return 0
+        return sum([await _give_back_page(client, owner, [token]) for token in tokens])
+    number: int = moved + await _obey(client, owner, list(zip(wished[::2], wished[1::2], strict=True)))
+    return number
+
+
+async def _obey(client: Client, owner: str, wished: Sequence[tuple[bytes, bytes]]) -> int:
+    """End the claims that somebody wants cancelled; how many were still held."""
+    if not wished:
+        return 0
+    day, counters = await client.counters()
+    calls = []
+    for token, entry in wished:
+        queue, _, text = opened(entry)
+        try:
+            job_id = sidekiq.read(text, queue).id
+        except sidekiq.Malformed:
+            job_id = ""
+        first, leading = settling(client, owner, token.decode(), job_id, day=day, counters=counters)
+        calls.append(ScriptCall("obey", first, [*leading, record(State.CANCELLED, error="")]))
+    replies = await client.back.run_all(calls)
+    for reply in replies:
+        if isinstance(reply, StoreError):
+            raise reply
+    return replies.count(b"applied")

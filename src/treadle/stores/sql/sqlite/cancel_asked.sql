@@ -1,0 +1,1 @@
+SELECT 1 FROM treadle_cancels WHERE job_id = ? AND claim = ?

@@ -1,0 +1,9 @@
+SELECT j.id, CAST(j.worker AS BLOB), CAST(j.queue AS BLOB), CAST(j.args AS BLOB), j.attempt, j.max_attempts,
+  coalesce(s.deaths, 0), json_extract(j.attempted_by, '$[2]'), c.job_id IS NOT NULL
+FROM oban_jobs j
+LEFT JOIN treadle_suspects s ON s.job_id = j.id
+LEFT JOIN treadle_cancels c ON c.job_id = j.id AND c.claim = json_extract(j.attempted_by, '$[2]')
+WHERE j.state = 'executing'
+  AND CASE json_valid(j.attempted_by) WHEN 1 THEN json_extract(j.attempted_by, '$[2]') IS NOT NULL
+    AND json_extract(j.attempted_by, '$[0]') = ? ELSE 0 END
+ORDER BY j.attempted_at, j.id

@@ -1,0 +1,1 @@
+SELECT fenced_at IS NOT NULL FROM treadle_owners WHERE owner = ?

@@ -1,0 +1,1 @@
+DELETE FROM treadle_owners WHERE fenced_at < ?

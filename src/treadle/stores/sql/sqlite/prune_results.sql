@@ -1,0 +1,1 @@
+DELETE FROM treadle_results WHERE stored_at < ?

@@ -1,0 +1,1 @@
+DELETE FROM treadle_settled WHERE settled_at < ?

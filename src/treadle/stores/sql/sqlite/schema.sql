@@ -1,0 +1,40 @@
+-- The table of Oban's Lite engine (Elixir, migration 1), as its migration makes it, and treadle's own tables beside it.
+-- Every statement is harmless where the thing exists.
+CREATE TABLE IF NOT EXISTS oban_jobs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  state TEXT DEFAULT 'available' NOT NULL,
+  queue TEXT DEFAULT 'default' NOT NULL,
+  worker TEXT NOT NULL,
+  args JSON DEFAULT ('{}') NOT NULL,
+  meta JSON DEFAULT ('{}') NOT NULL,
+  tags JSON DEFAULT ('[]') NOT NULL,
+  errors JSON DEFAULT ('[]') NOT NULL,
+  attempt INTEGER DEFAULT 0 NOT NULL,
+  max_attempts INTEGER DEFAULT 20 NOT NULL,
+  priority INTEGER DEFAULT 0 NOT NULL,
+  inserted_at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ','now')) NOT NULL,
+  scheduled_at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ','now')) NOT NULL,
+  attempted_at TEXT,
+  attempted_by JSON DEFAULT ('[]') NOT NULL,
+  cancelled_at TEXT,
+  completed_at TEXT,
+  discarded_at TEXT
+);
+CREATE INDEX IF NOT EXISTS oban_jobs_state_queue_priority_scheduled_at_id_index
+  ON oban_jobs (state, queue, priority, scheduled_at, id);
+-- Oban's index cannot be ranged by time over all queues: without this one, staging would read every scheduled job each second.
+CREATE INDEX IF NOT EXISTS treadle_jobs_due ON oban_jobs (scheduled_at, id) WHERE state IN ('scheduled', 'retryable');
+-- `lease` and `beat` are seconds of the steady clock of that boot; `fenced_at` is set when the owner was declared dead.
+CREATE TABLE IF NOT EXISTS treadle_owners (
+  owner TEXT PRIMARY KEY, boot TEXT NOT NULL, lease REAL NOT NULL, beat REAL NOT NULL, fenced_at TEXT
+) WITHOUT ROWID;
+-- Jobs that were running when their worker died: they run alone. `deaths` counts those that died while it ran alone.
+CREATE TABLE IF NOT EXISTS treadle_suspects (job_id INTEGER PRIMARY KEY, deaths INTEGER NOT NULL);
+-- Values of recorded jobs, as JSON.
+CREATE TABLE IF NOT EXISTS treadle_results (job_id INTEGER PRIMARY KEY, value BLOB NOT NULL, stored_at TEXT NOT NULL);
+-- Wishes to end a running job; each is bound to the claim that ran when it was made.
+CREATE TABLE IF NOT EXISTS treadle_cancels (job_id INTEGER NOT NULL, claim TEXT NOT NULL, PRIMARY KEY (job_id, claim)) WITHOUT ROWID;
+-- Settlements that left their job alive, kept an hour: a repeat of one is answered as such although the job went on.
+CREATE TABLE IF NOT EXISTS treadle_settled (
+  job_id INTEGER NOT NULL, claim TEXT NOT NULL, settled_at TEXT NOT NULL, PRIMARY KEY (job_id, claim)
+) WITHOUT ROWID;

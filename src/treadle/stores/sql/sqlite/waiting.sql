@@ -1,0 +1,3 @@
+-- Text comes as bytes: a row that is no UTF-8 must not end the whole claim.
+SELECT id, CAST(worker AS BLOB), CAST(args AS BLOB), CAST(meta AS BLOB), attempt, max_attempts, 0
+FROM oban_jobs WHERE state = 'available' AND queue = ? ORDER BY priority, scheduled_at, id LIMIT ?

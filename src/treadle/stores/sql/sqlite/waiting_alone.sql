@@ -1,0 +1,3 @@
+SELECT j.id, CAST(j.worker AS BLOB), CAST(j.args AS BLOB), CAST(j.meta AS BLOB), j.attempt, j.max_attempts, s.deaths
+FROM treadle_suspects s CROSS JOIN oban_jobs j ON j.id = s.job_id
+WHERE j.state = 'suspended' AND j.queue = ? ORDER BY j.priority, j.scheduled_at, j.id LIMIT ?

@@ -1,0 +1,1 @@
+SELECT state, CAST(attempted_by AS TEXT) FROM oban_jobs WHERE id = ?

@@ -1,0 +1,203 @@
+"""Jobs in an SQLite file, in the table of Oban's Lite engine: each verb of the contract, sent to its connection."""
+
+import asyncio
+import os
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Concatenate, Literal, ParamSpec, TypeVar
+
+from treadle.core.arguments import Shape
+from treadle.core.clock import Clock
+from treadle.core.job import JobView, NewJob
+from treadle.core.states import State
+from treadle.stores import sqlite_claims as claims
+from treadle.stores import sqlite_doctor as doctor
+from treadle.stores import sqlite_jobs as table
+from treadle.stores.contract import (
+    Claim,
+    Demand,
+    Finding,
+    JobQuery,
+    OwnerReport,
+    Rescued,
+    Result,
+    Settled,
+    Settlement,
+    Watch,
+    Work,
+)
+from treadle.stores.lane import Lane
+from treadle.stores.sqlite_database import Database
+from treadle.stores.sqlite_inserts import Inserts
+from treadle.stores.sqlite_settle import settle
+from treadle.stores.sqlite_watch import Bell
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """A store in one file, or in memory with the path ":memory:"; then it belongs to the process that made it.
+
+    `sync` is "normal", safe against the death of processes, or "full", safe against power cuts too.
+    """
+
+    shape = Shape.MAPPING
+
+    def __init__(self, path: str, *, clock: Clock, sync: str) -> None:
+        self._clock = clock
+        self._database = Database(path, sync)
+        self._turn = 0
+        self._begin()
+        _begin_again_after_fork(self)
+        weakref.finalize(self, _finish, self._lane, self._reading, self._database)
+
+    async def open(self) -> None:
+        """Open the file and make the tables that lack."""
+        await self._lane.run(self._database.open)
+
+    async def aclose(self) -> None:
+        """End what waits on the running loop."""
+        self._bell.forget(asyncio.get_running_loop())
+
+    def close(self) -> None:
+        """End the threads and close the file; what was in memory is gone."""
+        _finish(self._lane, self._reading, self._database)
+
+    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
+        """Insert all or none. Raises StoreFull, Unconfirmed."""
+        wish = self._inserts.announce(jobs)
+        inserted = await self._lane.run(partial(self._inserts.serve, wish))
+        self._bell.ring()
+        return inserted
+
+    def insert_now(self, jobs: Sequence[NewJob]) -> Sequence[str]:
+        """The same, on the calling thread."""
+        inserted = self._inserts.now(jobs)
+        self._bell.ring()
+        return inserted
+
+    async def enroll(self, owner: str, lease: float) -> None:
+        """Make an owner known. Raises Fenced for one that was declared dead."""
+        await self._write(lambda connection: claims.enroll(connection, owner, lease, self._instant()))
+
+    async def claim(self, owner: str, demands: Sequence[Demand]) -> Sequence[Claim]:
+        """Lend what is available now. Raises Fenced, NotEnrolled."""
+        self._turn += 1
+        turn = self._turn
+        return await self._write(lambda connection: claims.claim(connection, owner, demands, self._clock.now(), turn))
+
+    async def held(self, owner: str) -> Sequence[Claim]:
+        """Every claim that was lent to this owner and not got back, oldest first."""
+        return await self._read(claims.held, owner)
+
+    async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:
+        """Give claims back with their outcomes, in one transaction."""
+        return await self._change(lambda connection: settle(connection, owner, settlements, self._clock.now()))
+
+    async def leave(self, owner: str) -> int:
+        """Give every claim of this owner back untouched, and forget the owner."""
+        return await self._change(lambda connection: claims.leave(connection, owner, self._clock.now()))
+
+    def watch(self) -> Watch:
+        """Changes by this process are told at once, those by others within 20 ms."""
+        return self._bell.watch()
+
+    async def beat(self, owners: Mapping[str, float]) -> Mapping[str, Literal["alive", "fenced", "unknown"]]:
+        """Renew the leases of the owners that are enrolled and not fenced."""
+        return await self._write(lambda connection: claims.beat(connection, owners, self._instant()))
+
+    async def report(self, report: OwnerReport) -> Sequence[str]:  # noqa: ARG002 - the contract's name
+        """Nothing: Oban's Lite engine has no dashboard that shows processes, and sends no signals."""
+        return ()
+
+    async def stage(self, limit: int) -> int:
+        """Make due jobs available."""
+        return await self._change(lambda connection: table.stage(connection, limit, self._clock.now()))
+
+    async def rescue(self, limit: int) -> Rescued:
+        """Fence the owners whose lease ran out and give back their claims."""
+        return await self._change(lambda connection: claims.rescue(connection, limit, self._instant()))
+
+    async def prune(self, older_than: Mapping[State, float], limit: int) -> int:
+        """Delete finished jobs that ended more than so many seconds ago, and what is kept beside jobs for too long."""
+        now = self._clock.now()
+        found = await self._read(table.finished_before, older_than, limit, now)
+        return await self._change(lambda connection: table.prune(connection, found, now))
+
+    async def counts(self) -> Mapping[str, Mapping[State, int]]:
+        """Queue → state → number of jobs."""
+        return await self._read(table.counts)
+
+    async def work(self, owners: Sequence[str], queues: Sequence[str]) -> Work:
+        """What a drain still has to wait for."""
+        return await self._read(table.work, owners, queues)
+
+    async def set_aside(self, queues: Sequence[str]) -> int:
+        """How many jobs of these queues wait to run alone."""
+        return await self._read(table.set_aside, queues)
+
+    async def find(self, query: JobQuery) -> Sequence[JobView]:
+        """The jobs that match, newest first, at most `query.limit`."""
+        return await self._read(table.find, query)
+
+    async def act(self, action: Literal["retry", "cancel", "delete"], query: JobQuery) -> int:
+        """Do this to every job that matches. The cancel of a running job is a wish that its owner is told."""
+        matching = await self._read(table.match, query)
+        return await self._change(lambda connection: table.act(connection, action, matching, self._clock.now()))
+
+    async def result(self, job_id: str) -> Result | None:
+        """How a job ended; None while it has not."""
+        return await self._read(table.result, job_id)
+
+    async def diagnose(self, *, quick: bool = False) -> Sequence[Finding]:
+        """Look at the file, its disk and its settings."""
+        return await self._read(
+            doctor.diagnose, Path(self._database.path), in_memory=self._database.in_memory, quick=quick
+        )
+
+    async def _write(self, step: Callable[[Connection], T]) -> T:
+        return await self._lane.run(partial(self._database.write, step))
+
+    async def _change(self, step: Callable[[Connection], T]) -> T:
+        """A write after which somebody may find work, or a result."""
+        done = await self._write(step)
+        self._bell.ring()
+        return done
+
+    async def _read(self, step: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._reading.run(
+            partial(self._database.read, lambda connection: step(connection, *args, **kwargs))
+        )
+
+    def _instant(self) -> claims.Instant:
+        return claims.Instant(self._clock.now(), self._clock.steady(), self._boot)
+
+    def _begin(self) -> None:
+        self._boot = doctor.boot_id()
+        self._lane = Lane("treadle-sqlite-write")
+        self._reading = Lane("treadle-sqlite-read")
+        self._inserts = Inserts(self._database, self._clock)
+        self._bell = Bell(self._database.version, alone=self._database.in_memory)
+
+
+def _finish(writing: Lane, reading: Lane, database: Database) -> None:
+    """The end of a store that nobody closed."""
+    writing.stop()
+    reading.stop()
+    database.close()
+
+
+def _begin_again_after_fork(store: SqliteStore) -> None:
+    # Threads do not pass a fork, and a lock that one of them held would stay held.
+    known = weakref.ref(store)
+
+    def begin() -> None:
+        living = known()
+        if living is not None:
+            living._begin()  # noqa: SLF001 - this module's own class
+
+    os.register_at_fork(after_in_child=begin)

@@ -1,0 +1,91 @@
+"""Inserts on SQLite: those of many tasks that wait for the writer share one transaction."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from sqlite3 import Connection
+
+from treadle.core.clock import Clock
+from treadle.core.job import NewJob
+from treadle.errors import StoreUnavailable, Unconfirmed
+from treadle.stores.sqlite_database import Database
+from treadle.stores.sqlite_jobs import check, insert
+
+# Beyond it a transaction gains nothing, and holds the file for long.
+_JOBS_TOGETHER = 1_000
+
+
+class Wish:
+    """One call of `insert`: what it wants, then what came of it."""
+
+    def __init__(self, jobs: Sequence[NewJob]) -> None:
+        self.jobs = jobs
+        self.ids: list[str] | None = None
+        self.error: Exception | None = None
+
+
+class Inserts:
+    """Thread-safe. Jobs that cannot be written are refused before they are joined with those of others."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._wishes: deque[Wish] = deque()
+
+    def announce(self, jobs: Sequence[NewJob]) -> Wish:
+        """Say what will be wanted; whoever is served first serves it too. Raises ArgumentError."""
+        check(jobs)
+        wish = Wish(jobs)
+        self._wishes.append(wish)
+        return wish
+
+    def serve(self, wish: Wish) -> list[str]:
+        """The ids of an announced wish. To be called on one thread."""
+        while wish.ids is None and wish.error is None:
+            self._insert(self._next_wishes())
+        return _come_of(wish)
+
+    def now(self, jobs: Sequence[NewJob]) -> list[str]:
+        """Insert on the calling thread."""
+        check(jobs)
+        wish = Wish(jobs)
+        self._insert([wish])
+        return _come_of(wish)
+
+    def _next_wishes(self) -> list[Wish]:
+        wishes: list[Wish] = []
+        jobs = 0
+        while self._wishes and (not wishes or jobs + len(self._wishes[0].jobs) <= _JOBS_TOGETHER):
+            wishes.append(self._wishes.popleft())
+            jobs += len(wishes[-1].jobs)
+        return wishes
+
+    def _insert(self, wishes: list[Wish]) -> None:
+        """One transaction; every wish gets its ids, or the error."""
+        drawn: list[str] = []
+
+        def step(connection: Connection) -> None:
+            drawn[:] = insert(connection, [job for wish in wishes for job in wish.jobs], self._clock.now())
+
+        try:
+            self._database.write(step, inserting=True)
+        except Exception as error:  # noqa: BLE001 - handed to everybody whom it concerns
+            for wish, ids in _shared_out(wishes, drawn):
+                # Ids were drawn, so it was the commit that failed: nobody can say whether it holds.
+                unsure = isinstance(error, StoreUnavailable) and ids
+                wish.error = Unconfirmed(str(error), tuple(ids)) if unsure else error
+        else:
+            for wish, ids in _shared_out(wishes, drawn):
+                wish.ids = ids
+
+
+def _shared_out(wishes: list[Wish], drawn: list[str]) -> Iterator[tuple[Wish, list[str]]]:
+    start = 0
+    for wish in wishes:
+        yield wish, drawn[start : start + len(wish.jobs)]
+        start += len(wish.jobs)
+
+
+def _come_of(wish: Wish) -> list[str]:
+    if wish.error is not None:
+        raise wish.error
+    return wish.ids or []

@@ -1,0 +1,172 @@
+"""Jobs on SQLite as producers, services and people see them: insert, stage, prune, count, find, act, results."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from sqlite3 import Connection
+from typing import Any, Literal
+
+import msgspec
+
+from treadle.core.job import JobView, NewJob
+from treadle.core.states import FINAL, State
+from treadle.errors import ArgumentError
+from treadle.stores.contract import JobQuery, Result, Work
+from treadle.stores.oban import last_error, stamp, state_of, view_of
+from treadle.stores.sqlite_claims import as_list, forget
+from treadle.stores.statements import statement
+
+DAY = 86_400.0
+HOUR = 3_600.0
+
+# Stamps have four digits for the year; this leaves room for a delay that is added to the clock.
+_LAST_INSTANT = 1.1e11
+
+_list = msgspec.json.Encoder().encode
+_ENDED = {State.COMPLETED: "completed_at", State.DISCARDED: "discarded_at", State.CANCELLED: "cancelled_at"}
+_NO_ID = -1
+
+
+def check(jobs: Sequence[NewJob]) -> None:
+    """Raise ArgumentError for a job that this table cannot keep, or that would stop an Elixir node."""
+    for job in jobs:
+        if job.args[:1] != b"{":
+            raise ArgumentError(
+                f'job "{job.name}": expected its arguments as a JSON object, which Oban keeps, got {job.args!r:.60}'
+            )
+        if max(job.at or 0, job.delay or 0) > _LAST_INSTANT:
+            raise ArgumentError(f'job "{job.name}": expected a time before the year 5000, got {job.at or job.delay}')
+
+
+def insert(connection: Connection, jobs: Sequence[NewJob], now: float) -> list[str]:
+    """Insert all of them; their ids, in order."""
+    if not jobs:
+        return []
+    at = stamp(now)
+    connection.executemany(statement("sqlite/insert"), [_row(job, now, at) for job in jobs])
+    # AUTOINCREMENT under the write lock: the ids of one call follow each other.
+    last: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
+    return [str(job_id) for job_id in range(last - len(jobs) + 1, last + 1)]
+
+
+def _row(job: NewJob, now: float, at: str) -> tuple[str, str, str, str, int, str, str]:
+    due = job.at if job.at is not None else now + (job.delay or 0)
+    state, scheduled = ("scheduled", stamp(due)) if due > now else ("available", at)
+    return state, job.queue, job.name, job.args.decode(), job.max_attempts, at, scheduled
+
+
+def stage(connection: Connection, limit: int, now: float) -> int:
+    """Make due jobs available, oldest first; suspects among them go back to their own place."""
+    ids = [row[0] for row in connection.execute(statement("sqlite/due"), {"now": stamp(now), "limit": limit})]
+    if ids:
+        connection.execute(statement("sqlite/stage"), (as_list(ids),))
+    return len(ids)
+
+
+def finished_before(connection: Connection, older_than: Mapping[State, float], limit: int, now: float) -> list[int]:
+    """Jobs that ended more than so many seconds ago, at most `limit`. Only reads: the scan holds no lock."""
+    found: list[int] = []
+    for state, age in older_than.items():
+        if state in FINAL:
+            values: dict[str, Any] = {"state": state.value, "cut": stamp(now - age)}
+            text = statement(f"sqlite/ended_{state.value}")
+            for queue, priority in _groups(connection, state):
+                values |= {"queue": queue, "priority": priority, "limit": limit - len(found)}
+                found += [row[0] for row in connection.execute(text, values)]
+    return found
+
+
+def _groups(connection: Connection, state: State) -> Iterator[tuple[str, int]]:
+    """The pairs of queue and priority that occur in a state, by one look into the index for each."""
+    group = connection.execute(statement("sqlite/first_group"), (state.value,)).fetchone()
+    while group is not None:
+        yield group
+        group = connection.execute(statement("sqlite/next_group"), (state.value, *group)).fetchone()
+
+
+def prune(connection: Connection, ids: Sequence[int], now: float) -> int:
+    """Delete these jobs if they still are final; and results, marks and tombstones that have had their time."""
+    deleted = 0
+    if ids:
+        deleted = connection.execute(statement("sqlite/prune_jobs"), (as_list(ids),)).rowcount
+    connection.execute(statement("sqlite/prune_results"), (stamp(now - DAY),))
+    connection.execute(statement("sqlite/prune_settled"), (stamp(now - HOUR),))
+    connection.execute(statement("sqlite/prune_owners"), (stamp(now - DAY),))
+    connection.execute(statement("sqlite/prune_suspects"))
+    connection.execute(statement("sqlite/prune_cancels"))
+    return deleted
+
+
+def counts(connection: Connection) -> dict[str, dict[State, int]]:
+    """Queue → state → number. States that no version known here writes are left out."""
+    found: dict[str, dict[State, int]] = {}
+    for queue, text, number in connection.execute(statement("sqlite/counts")):
+        state = state_of(text)
+        if state is not None:
+            found.setdefault(queue.decode("utf-8", "replace"), {})[state] = number
+    return found
+
+
+def work(connection: Connection, owners: Sequence[str], queues: Sequence[str]) -> Work:
+    """Available jobs of these queues, and who holds claims."""
+    available, holders = connection.execute(statement("sqlite/work"), {"queues": _text(queues)}).fetchone()
+    beats: dict[str, float] = msgspec.json.decode(holders)
+    others = {owner: beat for owner, beat in beats.items() if owner not in owners}
+    return Work(available, len(others) < len(beats), others)
+
+
+def set_aside(connection: Connection, queues: Sequence[str]) -> int:
+    """How many jobs of these queues wait to run alone."""
+    number: int = connection.execute(statement("sqlite/count_suspects"), (_text(queues),)).fetchone()[0]
+    return number
+
+
+def find(connection: Connection, query: JobQuery) -> list[JobView]:
+    """The jobs that match, newest first."""
+    text = statement("sqlite/find_ids" if query.ids else "sqlite/find")
+    rows = connection.execute(text, {**_filters(query), "limit": query.limit})
+    return [view_of(row) for row in rows if state_of(row[1]) is not None]
+
+
+def match(connection: Connection, query: JobQuery) -> list[int]:
+    """The rows that match. Only reads: a scan of the whole table holds no lock."""
+    text = statement("sqlite/match_ids" if query.ids else "sqlite/match")
+    return [row[0] for row in connection.execute(text, _filters(query))]
+
+
+def act(connection: Connection, action: Literal["retry", "cancel", "delete"], ids: Sequence[int], now: float) -> int:
+    """Do it to those of these jobs that may be touched. Jobs that another program holds suspended may not."""
+    values = {"ids": as_list(ids), "now": stamp(now)}
+    done = [row[0] for row in connection.execute(statement(f"sqlite/act_{action}"), values).fetchall()]
+    asked = connection.execute(statement("sqlite/ask_cancel"), values).rowcount if action == "cancel" else 0
+    forget(connection, suspects=as_list(done), cancels=as_list(done))
+    return len(done) + asked
+
+
+def result(connection: Connection, job_id: str) -> Result | None:
+    """How a job ended. A value outlives its pruned job."""
+    row = connection.execute(statement("sqlite/result"), (_id(job_id),)).fetchone()
+    if row is None:
+        return None
+    state, errors, value = state_of(row[0]), row[1], row[2]
+    if state is State.COMPLETED:
+        return Result(state, value=value)
+    if state in FINAL:
+        return Result(state, error=last_error(errors))
+    return None
+
+
+def _filters(query: JobQuery) -> dict[str, Any]:
+    return {
+        "ids": as_list(_id(text) for text in query.ids) if query.ids else None,
+        "state": query.state.value if query.state else None,
+        "queue": query.queue,
+        "name": query.name,
+    }
+
+
+def _id(text: str) -> int:
+    """The row that an id names; one that names none matches no row."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else _NO_ID  # noqa: PLR2004 - 64 bits
+
+
+def _text(names: Sequence[str]) -> str:
+    return _list(list(names)).decode()

@@ -1,0 +1,1 @@
+"""Long-lived things: services that start and stop, what they repeat, and the clock they live by."""

@@ -1,0 +1,1 @@
+"""The promises of the store contract as checks, grouped by who relies on them."""

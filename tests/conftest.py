@@ -1,0 +1,76 @@
+"""Private servers for every test, and a run that does not depend on the developer's environment."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from hypothesis import settings
+
+from tests.proxy import CutProxy
+from tests.servers import ProgramMissingError, RedisServer
+
+# A deadline per example measures the machine, not the code.
+settings.register_profile("treadle", deadline=None, print_blob=True)
+settings.load_profile("treadle")
+
+
+def pytest_configure() -> None:
+    for name in [name for name in os.environ if name.startswith("TREADLE_")]:
+        del os.environ[name]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    with _skipping_what_is_missing():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    with _skipping_what_is_missing():
+        yield
+
+
+@contextmanager
+def _skipping_what_is_missing() -> Iterator[None]:
+    """Skip a test that the machine has no program for; in CI, where a run is to prove something, let it fail."""
+    try:
+        yield
+    except ProgramMissingError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """The run's Redis (each xdist worker has its own): leave it running and configured as it is, for others use it."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_database(redis_server: RedisServer) -> int:
+    """The number of an empty database of `redis_server` that this test has to itself."""
+    return redis_server.fresh_database()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer, redis_database: int) -> str:
+    """The URL of this test's own empty database."""
+    return redis_server.url_of(redis_database)
+
+
+@pytest.fixture
+def redis_proxy(redis_server: RedisServer, redis_database: int) -> Iterator[CutProxy]:
+    """A proxy whose `url` leads to the database of `redis_url`."""
+    with CutProxy(redis_server.address, redis_database) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[..., RedisServer]]:
+    """Start servers of this test's own, to be stopped, killed, frozen or filled: `start_redis(maxmemory="2mb")`."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(RedisServer(**options))

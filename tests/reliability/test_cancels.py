@@ -1,0 +1,35 @@
+"""Jobs that are cancelled from outside while they run: that one stops, and no other."""
+
+import sqlite3
+
+import pytest
+
+from tests.reliability.bench import LIMIT, Bench
+from tests.servers import wait_until
+from treadle.runtime.plan import Plan
+
+LEASE = 1.0
+
+
+@pytest.mark.parametrize("how", ["its handle", "the row"])
+@pytest.mark.parametrize("number", [3, 1])
+def test_a_running_job_that_is_cancelled_stops_and_its_neighbours_go_on(bench: Bench, how: str, number: int) -> None:
+    if how == "the row" and bench.is_redis:
+        pytest.skip("Redis has no row that a peer could change")
+    jobs = bench.fill("hold", range(number), folder=str(bench.folder))
+    node = bench.start(Plan(lease=LEASE))
+    wait_until(lambda: len(bench.book.running) == number, LIMIT, "the jobs run")
+    if how == "the row":
+        with sqlite3.connect(bench.url.removeprefix("sqlite:///")) as peer:
+            peer.execute("UPDATE oban_jobs SET state = 'cancelled' WHERE id = ?", (jobs[0],))
+        peer.close()
+    else:
+        assert bench.app.handle(jobs[0]).cancel()
+    wait_until(lambda: bench.book.of("X", 0), 2 * LEASE, "its body is stopped")
+    assert bench.book.of("X", 0)[0].rest == "CancelledError"
+    bench.release(*range(1, number))
+    wait_until(lambda: bench.book.ended == number - 1, 5, "its neighbours end")
+    assert node.stops() == 0
+    assert bench.book.runs.total() == number
+    left = {"cancelled": 1, "completed": number - 1}
+    assert bench.states() == ({} if bench.is_redis else {state: count for state, count in left.items() if count})

@@ -1,0 +1,114 @@
+"""What a process holds is counted by group, and what it shares with its parent stands in a page of memory."""
+
+import pytest
+
+from treadle.core.job import Job
+from treadle.errors import ConfigError
+from treadle.runtime.page import Page, new_page
+from treadle.runtime.plan import Plan
+from treadle.runtime.slots import Group, Slots
+from treadle.stores.contract import Claim, Demand
+
+GROUPS = (Group(("a", "b"), 2), Group(("c",), 1))
+
+
+def claim_of(queue: str, job_id: str = "7") -> Claim:
+    return Claim(Job(job_id, "work", queue, b"[]", 1, 20), "receipt")
+
+
+def test_every_group_asks_for_what_it_has_free() -> None:
+    slots = Slots(GROUPS)
+    assert slots.demands() == [Demand(("a", "b"), 2), Demand(("c",), 1)]
+    assert (slots.limit, slots.queues, slots.free()) == (3, ("a", "b", "c"), 3)
+    slots.take(claim_of("c"))
+    assert slots.demands() == [Demand(("a", "b"), 2)]
+    slots.take(claim_of("a", "8"))
+    assert slots.demands() == [Demand(("a", "b"), 1)]
+    assert (slots.held, slots.free()) == (2, 1)
+
+
+def test_a_claim_that_is_given_back_twice_frees_one_slot() -> None:
+    slots = Slots(GROUPS)
+    claim = claim_of("c")
+    slots.take(claim)
+    assert claim.key in slots
+    slots.give(claim.key)
+    slots.give(claim.key)
+    assert claim.key not in slots
+    assert slots.demands() == [Demand(("a", "b"), 2), Demand(("c",), 1)]
+
+
+def test_the_same_job_claimed_again_is_another_claim() -> None:
+    slots = Slots(GROUPS)
+    first = claim_of("c")
+    second = Claim(first.job, "another receipt")
+    slots.take(first)
+    assert second.key not in slots
+    assert slots.known() == {first.key}
+
+
+def test_who_runs_suspects_asks_for_them_alone() -> None:
+    assert Slots((Group(("a",), 1),), alone=True).demands() == [Demand(("a",), 1, alone=True)]
+
+
+# The plan
+
+
+def test_queues_without_a_limit_share_the_concurrency_and_the_others_have_their_own() -> None:
+    plan = Plan(limits={"slow": 3}, concurrency=5)
+    assert plan.groups(("mail", "slow", "mail")) == (Group(("mail",), 5), Group(("slow",), 3))
+    assert plan.slots(0) == 8
+
+
+def test_a_limit_holds_for_the_whole_node() -> None:
+    plan = Plan(limits={"slow": 3}, concurrency=5, processes=2)
+    assert [plan.share(3, index) for index in range(2)] == [2, 1]
+    assert plan.groups(("slow",), 1) == (Group(("slow",), 1),)
+
+
+def test_a_process_that_gets_nothing_of_a_limit_does_not_serve_its_queue() -> None:
+    plan = Plan(limits={"slow": 1}, processes=2)
+    assert plan.groups(("mail", "slow"), 1) == (Group(("mail",), 10),)
+
+
+def test_queues_narrow_to_those_that_are_named() -> None:
+    plan = Plan(queues=("mail",), limits={"slow": 1})
+    assert plan.groups(("mail", "slow", "other")) == (Group(("mail",), 10),)
+
+
+def test_a_worker_without_any_queue_is_refused() -> None:
+    with pytest.raises(ConfigError, match="expected at least one registered job or one queue, got none"):
+        Plan().groups(())
+
+
+# The page
+
+
+def test_both_sides_of_a_page_see_each_number() -> None:
+    mine = new_page(3)
+    theirs = Page(mine.fd, 3)
+    mine.progress = 2**63
+    mine.beat = 12.5
+    mine.overdue = (99.25, 4_000_000_000)
+    mine.tally = (1, 2, 3)
+    mine.marks[2] = 7
+    assert theirs.progress == 2**63
+    assert theirs.beat == 12.5
+    assert theirs.overdue == (99.25, 4_000_000_000)
+    assert theirs.tally == (1, 2, 3)
+    assert list(theirs.marks) == [0, 0, 7]
+    mine.marks.release()
+    theirs.close()
+
+
+def test_a_new_page_is_all_zeros() -> None:
+    page = new_page(2)
+    assert (page.progress, page.beat, page.overdue, page.tally) == (0, 0.0, (0.0, 0), (0, 0, 0))
+    assert list(page.marks) == [0, 0]
+    page.close()
+
+
+def test_a_mark_is_never_zero_and_belongs_to_the_job() -> None:
+    marks = {claim_of("a", str(number)).mark for number in range(2000)}
+    assert 0 not in marks
+    assert len(marks) == 2000

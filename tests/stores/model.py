@@ -1,0 +1,245 @@
+"""A store as a plain dictionary: what the contract says, with none of the means by which a store does it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from treadle.core.outcomes import Outcome, Released, Retried, SetAside, Snoozed
+from treadle.core.states import FINAL, State
+from treadle.stores.oban import state_after
+
+Answer = Literal["applied", "repeated", "gone"]
+
+
+@dataclass
+class ModelJob:
+    """One job. `due` is an instant of the wall clock; `receipt` and `owner` are the last claim's."""
+
+    state: State
+    due: float
+    attempt: int = 0
+    owner: str = ""
+    receipt: str = ""
+    deaths: int | None = None
+    wish: bool = False
+
+
+@dataclass
+class Model:
+    """Every job, every owner (the end of its lease by the steady clock, None once fenced), every applied settlement.
+
+    As it stands it describes a table of SQL, which keeps every job; RedisModel says what differs where jobs are lists.
+    """
+
+    now: float
+    steady: float
+    jobs: dict[str, ModelJob] = field(default_factory=dict)
+    owners: dict[str, float | None] = field(default_factory=dict)
+    settled: set[tuple[str, str]] = field(default_factory=set)
+
+    def is_alive(self, owner: str) -> bool:
+        """Enrolled, and not fenced; its lease may have run out."""
+        return self.owners.get(owner) is not None
+
+    def is_fenced(self, owner: str) -> bool:
+        """Declared dead."""
+        return owner in self.owners and self.owners[owner] is None
+
+    def holds_any(self) -> bool:
+        """Whether any job runs."""
+        return any(job.state is State.EXECUTING for job in self.jobs.values())
+
+    def waits_for_time(self) -> bool:
+        """Whether any job waits for its time."""
+        return any(job.state in {State.SCHEDULED, State.RETRYABLE} for job in self.jobs.values())
+
+    def insert(self, job_id: str, delay: float) -> None:
+        """A new job."""
+        state = State.SCHEDULED if delay else State.AVAILABLE
+        self.jobs[job_id] = ModelJob(state, self.now + delay)
+
+    def claimable(self, *, alone: bool) -> set[str]:
+        """What a claim may lend."""
+        wanted = State.SUSPENDED if alone else State.AVAILABLE
+        return {job_id for job_id, job in self.jobs.items() if job.state is wanted}
+
+    def lend(self, job_id: str, owner: str, receipt: str) -> ModelJob:
+        """A claim."""
+        job = self.jobs[job_id]
+        if job.state is State.AVAILABLE:
+            job.deaths = None
+        job.state, job.owner, job.receipt = State.EXECUTING, owner, receipt
+        # A wish to cancel was for the claim before.
+        job.wish = False
+        job.attempt += 1
+        return job
+
+    def held(self, owner: str) -> set[str]:
+        """The jobs lent to an owner."""
+        return {i for i, job in self.jobs.items() if job.state is State.EXECUTING and job.owner == owner}
+
+    def settle(self, job_id: str, receipt: str, outcome: Outcome) -> Answer:
+        """A settlement, first or repeated."""
+        job = self.jobs.get(job_id)
+        if job is not None and job.state is State.EXECUTING and job.receipt == receipt:
+            self._apply(job, outcome)
+            self._note(job_id, receipt, outcome)
+            return "applied"
+        return "repeated" if self._was_settled(job_id, receipt, outcome) else "gone"
+
+    def _note(self, job_id: str, receipt: str, outcome: Outcome) -> None:
+        if state_after(outcome) not in FINAL:
+            self.settled.add((job_id, receipt))
+
+    def _was_settled(self, job_id: str, receipt: str, outcome: Outcome) -> bool:
+        """SQL marks what left its job alive, and reads the rest from the row."""
+        if (job_id, receipt) in self.settled:
+            return True
+        job = self.jobs.get(job_id)
+        ended = job is not None and job.receipt == receipt and job.state in FINAL
+        return ended and self.jobs[job_id].state is state_after(outcome)
+
+    def _apply(self, job: ModelJob, outcome: Outcome) -> None:
+        if job.wish and state_after(outcome) not in FINAL:
+            job.state, job.wish, job.deaths = State.CANCELLED, False, None
+            return
+        job.wish = False
+        match outcome:
+            case Retried(after=after):
+                job.due, job.deaths = self.now + after, None
+            case Snoozed(after=after):
+                job.due, job.deaths = self.now + after, None
+                job.attempt -= 1
+            case Released(after=after):
+                job.due = self.now + after if after else job.due
+                job.attempt -= 1
+            case SetAside(deaths=deaths):
+                job.deaths = deaths
+                job.attempt -= 1
+            case _:
+                job.deaths = None
+        job.state = state_after(outcome)
+        if isinstance(outcome, Released) and not outcome.after and job.deaths is not None:
+            job.state = State.SUSPENDED
+
+    def stage(self) -> int:
+        """Make due jobs available."""
+        due = [j for j in self.jobs.values() if j.state in {State.SCHEDULED, State.RETRYABLE} and j.due <= self.now]
+        for job in due:
+            job.state = State.AVAILABLE if job.deaths is None else State.SUSPENDED
+        return len(due)
+
+    def leave(self, owner: str) -> int:
+        """Give back and forget, unless fenced."""
+        given = self.held(owner)
+        self._give_back(given)
+        if self.owners.get(owner) is not None:
+            del self.owners[owner]
+        return len(given)
+
+    def rescue(self) -> tuple[set[str], int]:
+        """Fence the silent; give back what the fenced and the unknown hold."""
+        silent = {owner for owner, end in self.owners.items() if end is not None and end < self.steady}
+        for owner in silent:
+            self.owners[owner] = None
+        given = {i for i, job in self.jobs.items() if job.state is State.EXECUTING and not self.owners.get(job.owner)}
+        self._give_back(given)
+        return silent, len(given)
+
+    def forget_owner(self, owner: str) -> None:
+        """Somebody deleted it by hand."""
+        del self.owners[owner]
+
+    def shown(self) -> dict[str, tuple[State, int]]:
+        """State and attempt of every job that the store still shows."""
+        return {job_id: (job.state, job.attempt) for job_id, job in self.jobs.items()}
+
+    def cancel(self, job_id: str) -> int:
+        """What a person asks for; how many it concerned."""
+        job = self.jobs.get(job_id)
+        if job is None or job.state in FINAL:
+            return 0
+        if job.state is State.EXECUTING and self._is_told(job.owner):
+            job.wish = True
+        else:
+            job.state, job.deaths = State.CANCELLED, None
+        return 1
+
+    def _is_told(self, owner: str) -> bool:
+        """Whether a wish waits for this owner's next look; a job that nobody runs is cancelled at once."""
+        return self.owners.get(owner) is not None
+
+    def cancel_outside(self, job_id: str) -> None:
+        """What a foreign program writes, whoever runs the job."""
+        job = self.jobs.get(job_id)
+        if job is not None and job.state not in FINAL:
+            job.state = State.CANCELLED
+
+    def hand_out(self, job_id: str) -> None:
+        """What a foreign program makes available again from under its owner."""
+        self.jobs[job_id].state = State.AVAILABLE
+
+    def delete(self, job_id: str) -> int:
+        """Take it away; a job that runs stays."""
+        job = self.jobs.get(job_id)
+        if job is None or job.state is State.EXECUTING:
+            return 0
+        del self.jobs[job_id]
+        return 1
+
+    def retry(self, job_id: str) -> int:
+        """Run it again, now."""
+        job = self.jobs.get(job_id)
+        if job is None or job.state in {State.AVAILABLE, State.EXECUTING}:
+            return 0
+        job.state, job.due, job.deaths = State.AVAILABLE, self.now, None
+        return 1
+
+    def _give_back(self, job_ids: set[str]) -> None:
+        for job in (self.jobs[job_id] for job_id in job_ids):
+            job.attempt -= 1
+            if job.wish:
+                job.state, job.wish, job.deaths = State.CANCELLED, False, None
+            else:
+                job.state = State.AVAILABLE if job.deaths is None else State.SUSPENDED
+
+
+class RedisModel(Model):
+    """Where a job is an entry that moves: what completed or was cancelled is gone, and attempts are failures."""
+
+    def shown(self) -> dict[str, tuple[State, int]]:
+        """What completed or was cancelled left nothing that stands anywhere."""
+        gone = {State.COMPLETED, State.CANCELLED}
+        return {job_id: place for job_id, place in super().shown().items() if place[0] not in gone}
+
+    def delete(self, job_id: str) -> int:
+        """Only what stands somewhere can be deleted."""
+        return super().delete(job_id) if job_id in self.shown() else 0
+
+    def hand_out(self, job_id: str) -> None:
+        """The payload says nothing of the attempt that ran."""
+        super().hand_out(job_id)
+        self.jobs[job_id].attempt -= 1
+
+    def delete_outside(self, job_id: str) -> None:
+        """What a foreign program takes away, also from under its owner."""
+        if job_id in self.shown():
+            del self.jobs[job_id]
+
+    def retry(self, job_id: str) -> int:
+        """Sidekiq's rule: what was tried is counted one less. A suspect only moves to the others."""
+        if job_id not in self.shown():
+            return 0
+        job = self.jobs[job_id]
+        taken = job.state in {State.RETRYABLE, State.DISCARDED}
+        done = super().retry(job_id)
+        job.attempt -= done and taken
+        return done
+
+    def _note(self, job_id: str, receipt: str, outcome: Outcome) -> None:  # noqa: ARG002 - one mark for every outcome
+        self.settled.add((job_id, receipt))
+
+    def _was_settled(self, job_id: str, receipt: str, outcome: Outcome) -> bool:  # noqa: ARG002 - as above
+        return (job_id, receipt) in self.settled
+
+    def _is_told(self, owner: str) -> bool:  # noqa: ARG002 - a rescue obeys in its place
+        return True

@@ -1,0 +1,26 @@
+"""Every store keeps every promise of the contract."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.stores.places import Redis, SqliteFile, SqliteMemory
+from treadle.testing.conformance import CHECKS, Check
+
+each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+
+
+@each_check
+def test_sqlite_in_a_file(check: Check, tmp_path: Path) -> None:
+    asyncio.run(check(SqliteFile(tmp_path)))
+
+
+@each_check
+def test_sqlite_in_memory(check: Check) -> None:
+    asyncio.run(check(SqliteMemory()))
+
+
+@each_check
+def test_redis_with_the_keys_of_sidekiq(check: Check, redis_url: str) -> None:
+    asyncio.run(check(Redis(redis_url)))
