@@ -168,6 +168,15 @@ def test_the_doctor_warns_of_what_loses_jobs(start_redis: Callable[..., RedisSer
         server.call("CONFIG", "SET", "save", "60 1")
         found = levels(list(await store.diagnose()))
         assert any(level == "warning" and "snapshots only" in text for text, level in found.items())
+        server.call("CONFIG", "SET", "appendonly", "yes")
+        for sync, expected, words in (
+            ("no", "warning", "half a minute"),
+            ("everysec", "ok", "last two seconds"),
+            ("always", "ok", "appendfsync always"),
+        ):
+            server.call("CONFIG", "SET", "appendfsync", sync)
+            found = levels(list(await store.diagnose()))
+            assert [level for text, level in found.items() if words in text] == [expected]
 
     run_with(server.url, story, clock=ManualClock(now=1.0))
 

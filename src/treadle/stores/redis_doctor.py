@@ -19,7 +19,7 @@ async def diagnose(client: Client, clock: Clock) -> list[Finding]:
     [info, time] = await client.back.ask(("INFO",), ("TIME",))
     server = _fields(info)
     findings = [_version(server.get("redis_version", "")), _eviction(server.get("maxmemory_policy", ""))]
-    findings += _persistence(server, await _save_points(client))
+    findings += _persistence(server, await _setting(client, "save"), await _setting(client, "appendfsync"))
     findings.append(_pushes(client))
     return [*findings, _skew(clock.now() - float(time[0]) - float(time[1]) / 1e6)]
 
@@ -41,22 +41,37 @@ def _eviction(policy: str) -> Finding:
     )
 
 
-def _persistence(server: Mapping[str, str], save_points: str | None) -> Iterator[Finding]:
+def _persistence(server: Mapping[str, str], save_points: str | None, sync: str | None) -> Iterator[Finding]:
     if server.get("aof_enabled") == "1":
-        yield Finding("ok", "appendonly is on")
+        yield _log(sync)
     elif save_points == "":
         yield Finding("warning", "expected appendonly yes, got no persistence at all: a restart loses every job")
     else:
         yield Finding("warning", "expected appendonly yes, got snapshots only: a crash loses jobs")
 
 
-async def _save_points(client: Client) -> str | None:
-    """The setting `save`; None where it may not be read."""
-    [reply] = await client.back.ask_all(("CONFIG", "GET", "save"))
+def _log(sync: str | None) -> Finding:
+    # While a sync is slow, Redis answers for up to two seconds before it writes: aof.c, flushAppendOnlyFile.
+    match sync:
+        case "everysec":
+            return Finding("ok", "appendonly is on, appendfsync everysec: a crash may lose the last two seconds")
+        case "no":
+            return Finding(
+                "warning",
+                "expected appendfsync everysec or always, got no: a crash of the machine may lose half a minute; "
+                "CONFIG SET appendfsync everysec, and in redis.conf",
+            )
+        case _:
+            return Finding("ok", f"appendonly is on{f', appendfsync {sync}' if sync else ''}")
+
+
+async def _setting(client: Client, name: str) -> str | None:
+    """A setting of the server; None where it may not be read."""
+    [reply] = await client.back.ask_all(("CONFIG", "GET", name))
     if isinstance(reply, StoreError):
         return None
     pairs: dict[bytes, bytes] = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
-    value = pairs.get(b"save")
+    value = pairs.get(name.encode())
     return None if value is None else value.decode()
 
 
