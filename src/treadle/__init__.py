@@ -2,7 +2,9 @@
 
 from treadle.app.function import JobFunction
 from treadle.app.handle import Handle, ResultHandle
+from treadle.app.jobs import Jobs
 from treadle.app.treadle import Treadle
+from treadle.core.inject import Inject
 from treadle.core.job import Job
 from treadle.errors import Cancel, Retry, Snooze, TreadleError
 from treadle.runtime.attempt import current_job
@@ -12,8 +14,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Cancel",
     "Handle",
+    "Inject",
     "Job",
     "JobFunction",
+    "Jobs",
     "ResultHandle",
     "Retry",
     "Snooze",

@@ -13,7 +13,7 @@ from tests.apps import runtime_jobs
 from tests.servers import until
 from tests.stores.places import ManualClock
 from treadle import Handle, Job, ResultHandle, Treadle
-from treadle.app.function import JobFunction
+from treadle.app.jobs import Registered
 from treadle.core.states import State
 from treadle.errors import ConfigError, JobFailed
 from treadle.hooks.events import Event, JobCompleted, JobInserted, JobStarted, WorkerFenced, WorkerReady, WorkerStopped
@@ -32,7 +32,7 @@ def app(tmp_path: Path) -> Iterator[Treadle]:
 
 
 @pytest.fixture
-def welcome(app: Treadle) -> JobFunction:
+def welcome(app: Treadle) -> Registered:
     @app.job(record=True)
     async def welcome(user_id: int) -> int:
         return user_id
@@ -59,7 +59,7 @@ def heard_by(app: Treadle, *kinds: type[Event]) -> list[Event]:
     return heard
 
 
-def test_a_job_that_was_enqueued_before_and_one_enqueued_meanwhile_are_run(app: Treadle, welcome: JobFunction) -> None:
+def test_a_job_that_was_enqueued_before_and_one_enqueued_meanwhile_are_run(app: Treadle, welcome: Registered) -> None:
     before = welcome.enqueue(1)
 
     async def story() -> list[int]:
@@ -139,7 +139,7 @@ def test_a_process_job_whose_app_no_other_process_can_find_fails_and_says_so(app
     play(story)
 
 
-def test_a_worker_may_be_started_again_in_the_same_program(app: Treadle, welcome: JobFunction) -> None:
+def test_a_worker_may_be_started_again_in_the_same_program(app: Treadle, welcome: Registered) -> None:
     heard = heard_by(app, WorkerReady, WorkerStopped)
 
     async def story() -> None:
@@ -155,7 +155,7 @@ def test_a_worker_may_be_started_again_in_the_same_program(app: Treadle, welcome
     assert len({event.owner for event in heard if isinstance(event, WorkerReady)}) == 3
 
 
-def test_two_workers_in_one_program_share_the_jobs(app: Treadle, welcome: JobFunction) -> None:
+def test_two_workers_in_one_program_share_the_jobs(app: Treadle, welcome: Registered) -> None:
     heard = heard_by(app, JobCompleted)
 
     async def story() -> None:
@@ -167,7 +167,7 @@ def test_two_workers_in_one_program_share_the_jobs(app: Treadle, welcome: JobFun
     assert len({event.job.id for event in heard if isinstance(event, JobCompleted)}) == 50
 
 
-def test_only_the_queues_that_are_named_are_served(app: Treadle, welcome: JobFunction) -> None:
+def test_only_the_queues_that_are_named_are_served(app: Treadle, welcome: Registered) -> None:
     heard = heard_by(app, JobCompleted)
 
     async def story() -> State | None:
@@ -180,7 +180,7 @@ def test_only_the_queues_that_are_named_are_served(app: Treadle, welcome: JobFun
     assert play(story) is State.AVAILABLE
 
 
-def test_a_queue_with_a_limit_has_slots_of_its_own(app: Treadle, welcome: JobFunction) -> None:
+def test_a_queue_with_a_limit_has_slots_of_its_own(app: Treadle, welcome: Registered) -> None:
     heard = heard_by(app, WorkerReady)
 
     async def story() -> None:
@@ -279,7 +279,7 @@ def test_leaving_waits_for_what_runs_within_its_grace(app: Treadle) -> None:
     assert play(story) is State.COMPLETED
 
 
-def test_what_the_program_raises_inside_ends_the_worker_and_comes_through(app: Treadle, welcome: JobFunction) -> None:
+def test_what_the_program_raises_inside_ends_the_worker_and_comes_through(app: Treadle, welcome: Registered) -> None:
     heard = heard_by(app, WorkerStopped)
 
     async def story() -> None:
@@ -292,7 +292,7 @@ def test_what_the_program_raises_inside_ends_the_worker_and_comes_through(app: T
     assert len(heard) == 1
 
 
-def test_a_start_that_is_cancelled_leaves_nothing_behind(app: Treadle, welcome: JobFunction) -> None:
+def test_a_start_that_is_cancelled_leaves_nothing_behind(app: Treadle, welcome: Registered) -> None:
     async def story() -> None:
         async def enter() -> None:
             async with app.worker(grace=0.0):
@@ -311,7 +311,7 @@ def test_a_start_that_is_cancelled_leaves_nothing_behind(app: Treadle, welcome: 
     play(story)
 
 
-def test_events_come_in_the_order_of_a_jobs_life(app: Treadle, welcome: JobFunction) -> None:
+def test_events_come_in_the_order_of_a_jobs_life(app: Treadle, welcome: Registered) -> None:
     heard = heard_by(app, JobInserted, JobStarted, JobCompleted, WorkerReady, WorkerStopped)
 
     async def story() -> None:

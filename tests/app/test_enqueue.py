@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from treadle import Handle, ResultHandle, Treadle
-from treadle.app.function import JobFunction
+from treadle.app.jobs import Registered
 from treadle.core.job import JobView, NewJob
 from treadle.core.states import State
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
@@ -30,7 +30,7 @@ def app(tmp_path: Path) -> Iterator[Treadle]:
 
 
 @pytest.fixture
-def welcome(app: Treadle) -> JobFunction:
+def welcome(app: Treadle) -> Registered:
     @app.job(queue="mail", max_attempts=5)
     def welcome(user_id: int, lang: str = "en") -> None: ...
 
@@ -51,13 +51,13 @@ def due_in(job: JobView) -> float:
     return job.scheduled_at.timestamp() - SystemClock().now()
 
 
-def test_an_enqueued_job_stands_in_the_store_as_it_was_declared_and_called(app: Treadle, welcome: JobFunction) -> None:
+def test_an_enqueued_job_stands_in_the_store_as_it_was_declared_and_called(app: Treadle, welcome: Registered) -> None:
     job = view(app, welcome.enqueue(42, lang="de"))
     assert (job.name, job.queue, job.max_attempts) == ("welcome", "mail", 5)
     assert (job.args, job.state, job.attempt) == ({"user_id": 42, "lang": "de"}, State.AVAILABLE, 0)
 
 
-def test_the_async_twin_does_the_same(app: Treadle, welcome: JobFunction) -> None:
+def test_the_async_twin_does_the_same(app: Treadle, welcome: Registered) -> None:
     async def story() -> JobView:
         job = await _view(app, await welcome.aenqueue(42))
         await app.aclose()
@@ -66,7 +66,7 @@ def test_the_async_twin_does_the_same(app: Treadle, welcome: JobFunction) -> Non
     assert asyncio.run(story()).args == {"user_id": 42}
 
 
-def test_options_hold_for_one_call_and_leave_the_job_as_it_was(app: Treadle, welcome: JobFunction) -> None:
+def test_options_hold_for_one_call_and_leave_the_job_as_it_was(app: Treadle, welcome: Registered) -> None:
     slow = welcome.options(queue="slow", max_attempts=2).options(delay=300)
     job = view(app, slow.enqueue(42))
     assert (job.queue, job.max_attempts, job.state) == ("slow", 2, State.SCHEDULED)
@@ -75,13 +75,13 @@ def test_options_hold_for_one_call_and_leave_the_job_as_it_was(app: Treadle, wel
 
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-9))])
-def test_an_instant_is_kept_whatever_its_time_zone(app: Treadle, welcome: JobFunction, zone: timezone) -> None:
+def test_an_instant_is_kept_whatever_its_time_zone(app: Treadle, welcome: Registered, zone: timezone) -> None:
     at = datetime(2100, 1, 2, 3, 4, 5, 678, tzinfo=zone)
     assert view(app, welcome.options(at=at).enqueue(42)).scheduled_at == at
     assert view(app, welcome.options(at=at.timestamp()).enqueue(42)).scheduled_at == at
 
 
-def test_many_calls_are_enqueued_together_and_their_handles_come_in_order(app: Treadle, welcome: JobFunction) -> None:
+def test_many_calls_are_enqueued_together_and_their_handles_come_in_order(app: Treadle, welcome: Registered) -> None:
     other = app.job(name="other", record=True)(lambda: None)
     handles = app.enqueue_all([welcome.new(1), other.new(), welcome.options(delay=5).new(2)])
     assert [view(app, handle).name for handle in handles] == ["welcome", "other", "welcome"]
@@ -89,7 +89,7 @@ def test_many_calls_are_enqueued_together_and_their_handles_come_in_order(app: T
     assert app.enqueue_all([]) == []
 
 
-def test_many_calls_are_enqueued_together_from_a_coroutine(app: Treadle, welcome: JobFunction) -> None:
+def test_many_calls_are_enqueued_together_from_a_coroutine(app: Treadle, welcome: Registered) -> None:
     async def story() -> int:
         handles = await app.aenqueue_all([welcome.new(number) for number in range(10)])
         assert await app.aenqueue_all([]) == []
@@ -99,7 +99,7 @@ def test_many_calls_are_enqueued_together_from_a_coroutine(app: Treadle, welcome
 
 
 def test_a_call_that_does_not_bind_is_a_type_error_there_and_enqueues_nothing(
-    app: Treadle, welcome: JobFunction
+    app: Treadle, welcome: Registered
 ) -> None:
     with pytest.raises(TypeError) as caught:
         welcome.enqueue()
@@ -112,7 +112,7 @@ def test_a_call_that_does_not_bind_is_a_type_error_there_and_enqueues_nothing(
     assert app.blocking("counts", app.store.counts()) == {}
 
 
-def test_only_a_recorded_job_gives_a_handle_that_can_be_awaited(app: Treadle, welcome: JobFunction) -> None:
+def test_only_a_recorded_job_gives_a_handle_that_can_be_awaited(app: Treadle, welcome: Registered) -> None:
     assert type(welcome.enqueue(1)) is Handle
     assert type(app.job(name="kept", record=True)(lambda: None).enqueue()) is ResultHandle
 
@@ -145,7 +145,7 @@ def test_args_of_another_shape_than_the_stores_are_refused(app: Treadle, args: A
 
 
 def test_a_blocking_call_where_a_loop_runs_is_refused_with_the_name_of_its_twin(
-    app: Treadle, welcome: JobFunction
+    app: Treadle, welcome: Registered
 ) -> None:
     handle = app.job(name="kept", record=True)(lambda: None).enqueue()
     assert isinstance(handle, ResultHandle)
@@ -170,7 +170,7 @@ def test_a_blocking_call_where_a_loop_runs_is_refused_with_the_name_of_its_twin(
     asyncio.run(story())
 
 
-def test_a_thread_beside_a_loop_may_block(app: Treadle, welcome: JobFunction) -> None:
+def test_a_thread_beside_a_loop_may_block(app: Treadle, welcome: Registered) -> None:
     async def story() -> Handle:
         return await asyncio.to_thread(welcome.enqueue, 42)
 
@@ -193,14 +193,14 @@ def test_threads_that_use_an_app_first_at_the_same_time_share_one_store() -> Non
     app.close()
 
 
-def test_an_app_that_was_closed_opens_its_store_anew(app: Treadle, welcome: JobFunction) -> None:
+def test_an_app_that_was_closed_opens_its_store_anew(app: Treadle, welcome: Registered) -> None:
     handle = welcome.enqueue(1)
     app.close()
     app.close()
     assert handle.status() is State.AVAILABLE
 
 
-def test_one_app_serves_one_loop_after_the_other(app: Treadle, welcome: JobFunction) -> None:
+def test_one_app_serves_one_loop_after_the_other(app: Treadle, welcome: Registered) -> None:
     async def story() -> None:
         await welcome.aenqueue(1)
         await app.aclose()
@@ -216,7 +216,7 @@ def test_one_app_serves_one_loop_after_the_other(app: Treadle, welcome: JobFunct
 @pytest.mark.parametrize("is_async", [True, False])
 def test_middleware_around_insert_sees_the_jobs_and_may_change_them(
     app: Treadle,
-    welcome: JobFunction,
+    welcome: Registered,
     is_async: bool,  # noqa: FBT001
 ) -> None:
     told: list[JobInserted] = []
@@ -231,13 +231,13 @@ def test_middleware_around_insert_sees_the_jobs_and_may_change_them(
     assert told == [JobInserted(id=handle.id, queue="rerouted", name="welcome")]
 
 
-async def _enqueue(app: Treadle, job: JobFunction) -> Handle:
+async def _enqueue(app: Treadle, job: Registered) -> Handle:
     handle = await job.aenqueue(1)
     await app.aclose()
     return handle
 
 
-def test_middleware_that_drops_a_job_is_told_that_it_owes_an_id(app: Treadle, welcome: JobFunction) -> None:
+def test_middleware_that_drops_a_job_is_told_that_it_owes_an_id(app: Treadle, welcome: Registered) -> None:
     @app.around_insert
     async def drop(jobs: Sequence[NewJob], call_next: InsertNext) -> Sequence[str]:
         return await call_next(jobs[1:])
@@ -246,7 +246,7 @@ def test_middleware_that_drops_a_job_is_told_that_it_owes_an_id(app: Treadle, we
         app.enqueue_all([welcome.new(1), welcome.new(2)])
 
 
-def test_every_insert_is_told_with_its_id(app: Treadle, welcome: JobFunction) -> None:
+def test_every_insert_is_told_with_its_id(app: Treadle, welcome: Registered) -> None:
     told: list[JobInserted] = []
 
     @app.on(JobInserted)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import pytest
 
 from treadle import Cancel, ResultHandle, Treadle
-from treadle.app.function import JobFunction
+from treadle.app.jobs import Registered
 from treadle.core.states import State
 from treadle.errors import JobCancelled, JobFailed
 
@@ -25,7 +25,7 @@ class Jobs:
         self.give_up = self._job(_give_up)
         self.hang = self._job(self._hang)
 
-    def _job(self, function: Callable[..., Any]) -> JobFunction:
+    def _job(self, function: Callable[..., Any]) -> Registered:
         return self.app.job(name=function.__name__.strip("_"), record=True, max_attempts=1)(function)
 
     async def _hang(self) -> None:
@@ -46,7 +46,7 @@ async def _give_up() -> NoReturn:
     raise Cancel("no longer wanted")
 
 
-async def result_of(job: JobFunction, *args: Any) -> ResultHandle:
+async def result_of(job: Registered, *args: Any) -> ResultHandle:
     handle = await job.aenqueue(*args)
     assert isinstance(handle, ResultHandle)
     return handle

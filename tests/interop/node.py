@@ -17,19 +17,20 @@ from redis import Redis
 from tests.interop.entries import text
 from tests.interop.ruby import PATIENCE, PeerError
 from tests.servers import wait_until
-from treadle import JobFunction, Treadle
+from treadle import Treadle
+from treadle.app.jobs import Registered
 
 APPS = Path(__file__).parent.parent / "apps"
 
 
-def external(app: Treadle, name: str, **options: Any) -> JobFunction:
+def external(app: Treadle, name: str, **options: Any) -> Registered:
     """A job that this app enqueues and another program runs; asked for again, it is the one of before."""
 
     def body(*args: Any) -> None:
         raise NotImplementedError
 
-    known = app.handlers.get(name)
-    return JobFunction(app, known) if known else app.job(name=name, **options)(body)
+    known = app.find(name)
+    return known or app.job(name=name, **options)(body)
 
 
 class TreadleProcess:

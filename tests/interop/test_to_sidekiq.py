@@ -22,7 +22,8 @@ from tests.interop.entries import (
     wait_until_started,
 )
 from tests.interop.node import external
-from treadle import JobFunction, Treadle
+from treadle import Treadle
+from treadle.app.jobs import Registered
 
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("sidekiq")]
 
@@ -37,12 +38,12 @@ def app(module_url: str) -> Iterator[Treadle]:
 
 
 @pytest.fixture(scope="module")
-def echo(app: Treadle) -> JobFunction:
+def echo(app: Treadle) -> Registered:
     return external(app, "Echo")
 
 
 @pytest.fixture(scope="module")
-def fails_times(app: Treadle) -> JobFunction:
+def fails_times(app: Treadle) -> Registered:
     return external(app, "FailsTimes", max_attempts=5)
 
 
@@ -70,7 +71,7 @@ def test_a_job_is_enqueued_from_a_coroutine(redis: Redis, module_url: str) -> No
     assert wait_until_ran(redis, [jid]) == [Ran(jid, "Echo", ["async"])]
 
 
-def test_a_delayed_job_is_moved_by_sidekiqs_poller_when_it_is_due(redis: Redis, echo: JobFunction) -> None:
+def test_a_delayed_job_is_moved_by_sidekiqs_poller_when_it_is_due(redis: Redis, echo: Registered) -> None:
     jid = echo.options(delay=3600).enqueue("later").id
     entry = make_due(redis, "schedule", jid)
     assert entry.score == pytest.approx(entry.job["created_at"] + 3600, abs=1e-3)
@@ -78,7 +79,7 @@ def test_a_delayed_job_is_moved_by_sidekiqs_poller_when_it_is_due(redis: Redis, 
     assert wait_until_ran(redis, [jid]) == [Ran(jid, "Echo", ["later"])]
 
 
-def test_a_job_for_an_instant_lies_at_that_instant(redis: Redis, echo: JobFunction) -> None:
+def test_a_job_for_an_instant_lies_at_that_instant(redis: Redis, echo: Registered) -> None:
     by_seconds = echo.options(at=FAR).enqueue().id
     by_datetime = echo.options(at=datetime.fromtimestamp(FAR + 0.5, UTC)).enqueue().id
     assert wait_for(redis, "schedule", by_seconds).score == FAR
@@ -87,7 +88,7 @@ def test_a_job_for_an_instant_lies_at_that_instant(redis: Redis, echo: JobFuncti
     assert wait_until_ran(redis, [past]) == [Ran(past, "Echo", ["past"])]
 
 
-def test_a_bulk_lies_in_order_and_runs_once_each(redis: Redis, app: Treadle, echo: JobFunction) -> None:
+def test_a_bulk_lies_in_order_and_runs_once_each(redis: Redis, app: Treadle, echo: Registered) -> None:
     parked = app.enqueue_all([echo.options(queue="bulk").new(number) for number in range(5)])
     lying = [entry.job["jid"] for entry in reversed(entries(redis, "queue:bulk"))]
     assert lying == [handle.id for handle in parked]
@@ -96,7 +97,7 @@ def test_a_bulk_lies_in_order_and_runs_once_each(redis: Redis, app: Treadle, ech
     assert sorted(run.args[0] for run in runs) == list(range(300))
 
 
-def test_a_failing_job_is_retried_by_sidekiq(redis: Redis, fails_times: JobFunction) -> None:
+def test_a_failing_job_is_retried_by_sidekiq(redis: Redis, fails_times: Registered) -> None:
     jid = fails_times.enqueue(2, "rest").id
     first = make_due(redis, "retry", jid)
     wait_until_started(redis, jid, times=2)
@@ -129,7 +130,7 @@ def test_a_job_of_no_ruby_class_is_retried_there_as_any_failure(redis: Redis, ap
     assert (job["retry_count"], job["error_class"]) == (0, "NameError")
 
 
-def test_the_handle_follows_a_job_through_sidekiq(redis: Redis, fails_times: JobFunction) -> None:
+def test_the_handle_follows_a_job_through_sidekiq(redis: Redis, fails_times: Registered) -> None:
     handle = fails_times.options(delay=3600).enqueue(9)
     assert handle.status() == "scheduled"
     make_due(redis, "schedule", handle.id)

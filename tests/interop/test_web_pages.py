@@ -20,7 +20,8 @@ from tests.interop.entries import (
 from tests.interop.node import TreadleProcess, external
 from tests.interop.peers import SidekiqClient, SidekiqWeb
 from tests.servers import wait_until
-from treadle import JobFunction, Treadle
+from treadle import Treadle
+from treadle.app.jobs import Registered
 
 pytestmark = pytest.mark.interop
 
@@ -42,7 +43,7 @@ def app(module_url: str) -> Iterator[Treadle]:
 
 
 @pytest.fixture(scope="module")
-def always_fails(app: Treadle) -> JobFunction:
+def always_fails(app: Treadle) -> Registered:
     return external(app, "AlwaysFails", max_attempts=4)
 
 
@@ -50,7 +51,7 @@ def always_fails(app: Treadle) -> JobFunction:
 
 
 def test_every_page_answers_with_the_jobs_and_the_process_on_it(
-    redis: Redis, app: Treadle, always_fails: JobFunction, web: SidekiqWeb, treadle: TreadleProcess
+    redis: Redis, app: Treadle, always_fails: Registered, web: SidekiqWeb, treadle: TreadleProcess
 ) -> None:
     in_set = {
         "retry": always_fails.enqueue("of <retries> & ü").id,
@@ -88,7 +89,7 @@ def test_every_page_answers_with_the_jobs_and_the_process_on_it(
     wait_until(lambda: web.get("/busy").rows("workers") == [])
 
 
-def test_sidekiqs_api_counts_treadles_jobs(redis: Redis, client: SidekiqClient, always_fails: JobFunction) -> None:
+def test_sidekiqs_api_counts_treadles_jobs(redis: Redis, client: SidekiqClient, always_fails: Registered) -> None:
     jid = always_fails.enqueue().id
     wait_for(redis, "retry", jid)
     stats = client.stats()
@@ -118,7 +119,7 @@ def test_nothing_of_a_failure_is_html_on_its_page(
 
 
 def test_retry_now_gives_one_attempt_more_and_kill_and_delete_end_it(
-    redis: Redis, web: SidekiqWeb, always_fails: JobFunction
+    redis: Redis, web: SidekiqWeb, always_fails: Registered
 ) -> None:
     jid = always_fails.enqueue("button").id
     first = wait_for(redis, "retry", jid).job
@@ -177,7 +178,7 @@ def test_jobs_are_rescheduled_and_not_doubled(redis: Redis, client: SidekiqClien
     redis.delete("schedule")
 
 
-def test_a_retry_is_rescheduled_and_not_doubled(redis: Redis, client: SidekiqClient, always_fails: JobFunction) -> None:
+def test_a_retry_is_rescheduled_and_not_doubled(redis: Redis, client: SidekiqClient, always_fails: Registered) -> None:
     jid = always_fails.enqueue("again").id
     wait_for(redis, "retry", jid)
     client.reschedule("retry", jid, -1)

@@ -1,42 +1,86 @@
 """A function that is a job: still callable, and the place from which it is enqueued."""
 
 import functools
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
 
 import msgspec
 
 from treadle.app.handle import Handle, ResultHandle
-from treadle.app.surface import App
-from treadle.core.arguments import check_size
+from treadle.app.surface import App, Home
+from treadle.core.arguments import Signature, check_size
 from treadle.core.job import NewJob
-from treadle.core.options import CallOptions, check_count, check_name, check_seconds
+from treadle.core.options import CallOptions, CallSettings, JobOptions, check_executor, check_known, checked
 from treadle.errors import ConfigError
-from treadle.runtime.handler import Handler
+from treadle.runtime.handler import Handler, OnDiscard
 
-_UNSET: Any = object()
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+H = TypeVar("H", bound=Handle)
+H_co = TypeVar("H_co", bound=Handle, covariant=True)
 
 
-class NewCall(msgspec.Struct, frozen=True):
+class Declaration:
+    """A job as its decorator said it. The options' values are looked at when they are first needed."""
+
+    def __init__(
+        self, home: Home, name: str, function: Callable[..., Any], given: Mapping[str, Any], *, external: bool
+    ) -> None:
+        self.home = home
+        self.name = name
+        self.function = function
+        self.external = external
+        self.on_discard: list[OnDiscard] = []
+        self._given = given
+
+    @property
+    def place(self) -> str:
+        """Where the function stands."""
+        code = inspect.unwrap(self.function).__code__
+        return f"{self.function.__module__}.{self.function.__qualname__} ({code.co_filename}:{code.co_firstlineno})"
+
+    @property
+    def record(self) -> bool:
+        """Whether the job's value is kept."""
+        return self._given.get("record") is True
+
+    @cached_property
+    def handler(self) -> Handler:
+        """The job as a worker sees it. Raises ConfigError for options and signatures that cannot be."""
+        function, of = self.function, f'of job "{self.name}"'
+        is_async = inspect.iscoroutinefunction(function)
+        given = {**self.home.app.defaults, **self._given}
+        executor = check_executor(given.pop("executor", None), f"executor {of}", function, is_async=is_async)
+        options = JobOptions(executor=executor, **checked(given, of))
+        return Handler(self.name, function, Signature(self.name, function), options, is_async, self.on_discard)
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall(Generic[H_co]):
     """A call of a job that is not enqueued yet; `Treadle.enqueue_all` takes many of them."""
 
-    job: "JobFunction"
+    job: "JobFunction[..., Any, H_co]"
     new: NewJob
 
 
-class JobFunction:
-    """A registered job. Calling it calls the function; the rest enqueues it."""
+class JobFunction(Generic[P, R, H_co]):
+    """A registered job. Calling it calls the function; the rest enqueues it, with the function's own arguments."""
 
-    def __init__(self, app: App, handler: Handler, options: CallOptions | None = None) -> None:
-        self._app = app
-        self.handler = handler
+    def __init__(self, declaration: Declaration, options: CallOptions | None = None) -> None:
+        self._declaration = declaration
         self._options = options or CallOptions()
-        functools.update_wrapper(self, handler.function)
+        functools.update_wrapper(self, declaration.function)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function, here and now."""
-        return self.handler.function(*args, **kwargs)
+        if self._declaration.external:
+            raise ConfigError(f'job "{self.name}" runs in another program, got a call of its body: enqueue it')
+        value: R = self._declaration.function(*args, **kwargs)
+        return value
 
     def __repr__(self) -> str:
         return f"<job {self.name}>"
@@ -44,68 +88,87 @@ class JobFunction:
     @property
     def name(self) -> str:
         """The name under which the job stands in a store."""
-        return self.handler.name
+        return self._declaration.name
 
-    def options(
-        self,
-        *,
-        queue: str = _UNSET,
-        max_attempts: int = _UNSET,
-        delay: float = _UNSET,
-        at: Any = _UNSET,  # noqa: ANN401 - a datetime or seconds; checked
-    ) -> "JobFunction":
-        """The same job, enqueued otherwise: on another queue, `delay` seconds from now, or `at` an instant.
+    @property
+    def handler(self) -> Handler:
+        """The job as a worker sees it, for those who build on treadle. Raises ConfigError."""
+        return self._declaration.handler
 
-        `at` is an aware datetime, or seconds since the epoch. Raises ConfigError.
+    def options(self, **options: Unpack[CallSettings]) -> "JobFunction[P, R, H_co]":
+        """The same job, enqueued otherwise: on another queue, `delay` seconds from now, `at` an instant, and so on.
+
+        See CallSettings. Raises ConfigError.
         """
-        where = f'of job "{self.name}"'
-        changes: dict[str, Any] = {}
-        if queue is not _UNSET:
-            changes["queue"] = check_name(queue, f"the queue {where}")
-        if max_attempts is not _UNSET:
-            changes["max_attempts"] = check_count(max_attempts, f"max_attempts {where}")
-        if delay is not _UNSET:
-            changes["delay"] = check_seconds(delay, f"delay {where}")
-        if at is not _UNSET:
-            changes["at"] = _instant(at, f"at {where}")
-        options = msgspec.structs.replace(self._options, **changes)
-        if options.delay is not None and options.at is not None:
-            raise ConfigError(f"expected either delay or at {where}, got both")
-        return JobFunction(self._app, self.handler, options)
+        of = f'of a call of job "{self.name}"'
+        check_known(options, CallSettings, of)
+        chosen = msgspec.structs.replace(self._options, **checked(options, of))
+        if chosen.delay is not None and chosen.at is not None:
+            raise ConfigError(f"expected either delay or at {of}, got both")
+        return JobFunction(self._declaration, chosen)
 
-    def new(self, *args: Any, **kwargs: Any) -> NewCall:
+    def new(self, *args: P.args, **kwargs: P.kwargs) -> NewCall[H_co]:
         """A call that `enqueue_all` takes. Raises ArgumentError."""
-        declared, chosen = self.handler.options, self._options
-        written = self.handler.signature.dump(args, kwargs, self._app.store.shape)
+        app, declared, chosen = self._app, self.handler.options, self._options
+        written = self.handler.signature.dump(args, kwargs, app.store.shape)
         job = NewJob(
             name=self.name,
             queue=chosen.queue or declared.queue,
-            args=check_size(written, self.name, self._app.max_payload),
+            args=check_size(written, self.name, app.max_payload),
             max_attempts=chosen.max_attempts or declared.max_attempts,
             delay=chosen.delay,
             at=chosen.at,
+            priority=declared.priority if chosen.priority is None else chosen.priority,
+            tags=declared.tags if chosen.tags is None else chosen.tags,
+            meta=declared.meta if chosen.meta is None else chosen.meta,
+            rerun=declared.rerun,
         )
         return NewCall(self, job)
 
-    def enqueue(self, *args: Any, **kwargs: Any) -> Handle:
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call. Raises ArgumentError, BlockingCall, StoreUnavailable, Unconfirmed, StoreFull."""
         return self.handle(self._app.insert([self.new(*args, **kwargs).new], instead="aenqueue")[0])
 
-    async def aenqueue(self, *args: Any, **kwargs: Any) -> Handle:
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call from a coroutine; see `enqueue`."""
         return self.handle((await self._app.ainsert([self.new(*args, **kwargs).new]))[0])
 
-    def handle(self, job_id: str) -> Handle:
+    def handle(self, job_id: str) -> H_co:
         """The handle of a call that was enqueued elsewhere."""
-        return (ResultHandle if self.handler.options.record else Handle)(self._app, job_id)
+        kind = ResultHandle if self._declaration.record else Handle
+        return cast("H_co", kind(self._app, job_id))
+
+    def on_discard(self, callback: OnDiscard) -> OnDiscard:
+        """Call the decorated function, sync or async, with the Job and its error when the last attempt has failed.
+
+        It runs in the worker before the outcome is written, so it may run again if the worker dies at that moment; what
+        it raises is logged. It is not called for a job that killed its worker.
+        """
+        self._declaration.on_discard.append(callback)
+        return callback
+
+    @property
+    def _app(self) -> App:
+        return self._declaration.home.app
 
 
-Decorator = Callable[[Callable[..., Any]], JobFunction]
+class PlainDecorator(Protocol):
+    """Makes a function a job whose value is not kept."""
+
+    def __call__(self, function: Callable[P, R], /) -> JobFunction[P, R, Handle]:
+        """Declare the job."""
+        ...
 
 
-def _instant(value: object, what: str) -> float:
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ConfigError(f"expected {what} to be an aware datetime, got the naive {value.isoformat()}")
-        return value.timestamp()
-    return check_seconds(value, what)
+class RecordedDecorator(Protocol):
+    """Makes a function a job whose value is kept."""
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /
+    ) -> JobFunction[P, Coroutine[Any, Any, T], ResultHandle[T]]: ...
+    @overload
+    def __call__(self, function: Callable[P, T], /) -> JobFunction[P, T, ResultHandle[T]]: ...
+    def __call__(self, function: Callable[..., Any], /) -> JobFunction[..., Any, Any]:
+        """Declare the job."""
+        ...

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from treadle.app.surface import App
 from treadle.core.arguments import load_json
 from treadle.core.states import State
 from treadle.errors import JobCancelled, JobFailed
 from treadle.stores.contract import JobQuery, Result
+
+T = TypeVar("T")
 
 _GLANCE = 1.0
 
@@ -45,28 +47,43 @@ class Handle:
         store = await self._app.astore()
         return await store.act("cancel", JobQuery(ids=(self.id,))) > 0
 
+    if not TYPE_CHECKING:
+        # An editor says that a plain handle has no value; at run time a bare AttributeError would not say why.
+        def __await__(self) -> NoReturn:
+            raise TypeError(_NO_VALUE)
 
-class ResultHandle(Handle):
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(_NO_VALUE if name in {"result", "aresult"} else f"a Handle has no attribute {name!r}")
+
+
+_NO_VALUE = (
+    "expected the handle of a job declared with record=True, got one whose value is not kept: it has no result, and "
+    "cannot be awaited"
+)
+
+
+class ResultHandle(Handle, Generic[T]):
     """The handle of a job whose value is recorded; it can be awaited, and gives the value.
 
     Raises JobFailed with the last failure's text, JobCancelled, or TimeoutError when our own wait ends first.
     """
 
-    def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401 - typed by the job's own signature
+    def result(self, timeout: float | None = None) -> T:
         """Wait for the value, at most `timeout` seconds; None waits for ever."""
         return self._app.blocking("result", self._wait(timeout), instead="await the handle")
 
-    async def aresult(self, timeout: float | None = None) -> Any:  # noqa: ANN401
+    async def aresult(self, timeout: float | None = None) -> T:
         """Wait for the value; see `result`."""
         return await self._wait(timeout)
 
-    def __await__(self) -> Generator[Any, None, Any]:
+    def __await__(self) -> Generator[Any, None, T]:
         return self._wait(None).__await__()
 
-    async def _wait(self, seconds: float | None) -> Any:  # noqa: ANN401
+    async def _wait(self, seconds: float | None) -> T:
         try:
             async with asyncio.timeout(seconds):
-                return _value(self.id, await self._ended())
+                value: T = _value(self.id, await self._ended())
+                return value
         except TimeoutError:
             raise TimeoutError(f"job {self.id} did not end within {seconds} s") from None
 
@@ -80,7 +97,7 @@ class ResultHandle(Handle):
             await watch.wait(_GLANCE)
 
 
-def _value(job_id: str, result: Result) -> Any:  # noqa: ANN401
+def _value(job_id: str, result: Result) -> Any:  # noqa: ANN401 - typed by the job's own signature
     if result.state is State.COMPLETED:
         return None if result.value is None else load_json(result.value)
     if result.state is State.CANCELLED:

@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from treadle.core.clock import Clock
 from treadle.core.job import NewJob
+from treadle.core.options import JobDefaults
 from treadle.hooks.events import Events
 from treadle.hooks.middleware import AroundPerform
 from treadle.runtime.handler import Handler
@@ -13,12 +14,22 @@ from treadle.stores.contract import Store
 T = TypeVar("T")
 
 
+class Home(Protocol):
+    """Where a job was declared."""
+
+    @property
+    def app(self) -> "App":
+        """The app that it belongs to. Raises ConfigError where there is none."""
+        ...
+
+
 class App(Protocol):
     """An app, as its own parts see it."""
 
     events: Events
     around_performs: list[AroundPerform]
     max_payload: int
+    defaults: JobDefaults
 
     @property
     def clock(self) -> Clock:

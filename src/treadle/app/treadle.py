@@ -1,22 +1,22 @@
-"""An app: a registry of jobs and the store in which they are kept."""
+"""An app: a collection of jobs and the store in which they are kept."""
 
 import asyncio
-import inspect
+import builtins
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from treadle.app.function import Decorator, JobFunction, NewCall
+from treadle.app.function import NewCall
 from treadle.app.handle import Handle
+from treadle.app.jobs import Jobs
 from treadle.app.settings import store_url
-from treadle.core.arguments import Shape, Signature, check_size, dump
-from treadle.core.backoff import Backoff
+from treadle.app.stored import StoredJobs
+from treadle.core.arguments import Shape, check_size, dump
 from treadle.core.job import NewJob
-from treadle.core.options import Executor, JobOptions, check_count, check_executor, check_name, check_seconds
+from treadle.core.options import JobDefaults, JobOptions, check_count, check_known, check_name, check_seconds, checked
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
 from treadle.hooks.events import Event, Events, JobInserted
 from treadle.hooks.middleware import AroundInsert, AroundPerform, insert_within
-from treadle.runtime.handler import Handler
 from treadle.runtime.plan import CONCURRENCY, EMBEDDED_LEASE, GRACE, Plan
 from treadle.stores.contract import Store
 from treadle.stores.url import make_store
@@ -28,35 +28,51 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
-Function = TypeVar("Function", bound=Callable[..., Any])
+H = TypeVar("H", bound=Handle)
 
-MAX_ATTEMPTS = 20
 MAX_PAYLOAD = 1024 * 1024
 HARD_PAYLOAD = 64 * 1024 * 1024
 
 
-class Treadle:
+class Treadle(Jobs):
     """Jobs, and the store in which they are kept.
 
     `url` names the store; without it TREADLE_URL does, else it is the file treadle.db beside the project's
-    pyproject.toml. Nothing is read and nothing is opened before the first use. `max_payload` is how many bytes of JSON
-    the arguments of one job may take, at most 64 MiB.
+    pyproject.toml. Nothing is read and nothing is opened before the first use. `defaults` holds for every job that does
+    not say otherwise. `max_payload` is how many bytes of JSON the arguments of one job may take, at most 64 MiB.
+    `sync_in_loop="allow"` lets blocking calls block a running event loop, which else raises BlockingCall.
     """
 
-    def __init__(self, url: str | None = None, *, max_payload: int = MAX_PAYLOAD) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        defaults: JobDefaults | None = None,
+        max_payload: int = MAX_PAYLOAD,
+        sync_in_loop: Literal["refuse", "allow"] = "refuse",
+    ) -> None:
+        super().__init__()
         self.max_payload = check_count(max_payload, "max_payload of an app", most=HARD_PAYLOAD)
+        self.defaults: JobDefaults = defaults or {}
+        check_known(self.defaults, JobDefaults, "in defaults of an app")
+        checked(self.defaults, "in defaults of an app")
+        self.sync_in_loop = sync_in_loop
+        self.jobs = StoredJobs(self)
         self._url = url
         self._resolved: str | None = None
         self._store: Store | None = None
         self._making = threading.Lock()
         self._opened = False
         self._portal = Portal()
-        self._jobs: dict[str, JobFunction] = {}
-        self._answers: dict[str, JobFunction] = {}
         self._around_insert: list[AroundInsert] = []
         self.around_performs: list[AroundPerform] = []
         self.events = Events()
         self.clock = SystemClock()
+
+    @property
+    def app(self) -> "Treadle":
+        """This app itself: what is declared on it belongs to it."""
+        return self
 
     @property
     def url(self) -> str:
@@ -69,40 +85,6 @@ class Treadle:
     def store(self) -> Store:
         """The store, for those who build on treadle; it may not be open yet."""
         return self._store or self._make_store()
-
-    @property
-    def handlers(self) -> Mapping[str, Handler]:
-        """Every registered job by its name, as a worker sees it."""
-        return {name: job.handler for name, job in self._jobs.items()}
-
-    @overload
-    def job(self, function: Callable[..., Any], /) -> JobFunction: ...
-    @overload
-    def job(
-        self,
-        function: None = None,
-        /,
-        *,
-        name: str | None = None,
-        aliases: Sequence[str] = (),
-        queue: str = "default",
-        max_attempts: int = MAX_ATTEMPTS,
-        timeout: float | None = None,
-        executor: Executor | None = None,
-        backoff: Backoff | None = None,
-        record: bool = False,
-    ) -> Decorator: ...
-    def job(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-        """Make a function a job.
-
-        `name` is what stands in the store (default: the function's name), `aliases` are names also answered to.
-        `max_attempts` counts the first run. `timeout` is seconds for one attempt. `executor` is "loop", "thread" or
-        "process" (default: "loop" for async functions, "thread" for others). `backoff` takes the attempt that failed,
-        from 1, and gives seconds. `record=True` keeps what the function returns for a day.
-        """
-        if function is not None:
-            return self._register(function, **options)
-        return lambda function: self._register(function, **options)
 
     def around_perform(self, middleware: AroundPerform) -> AroundPerform:
         """Run this async callable around every attempt: `async def middleware(job, call_next)`."""
@@ -123,34 +105,26 @@ class Treadle:
 
         return listen
 
-    def resolve(self, name: str) -> Handler | None:
-        """The job that answers to a name, in any peer's spelling: `A::B`, `Elixir.A.B` and `A.B/1` are `A.B`."""
-        found = self._answers.get(name)
-        if found is None:
-            found = self._answers.get(name.replace("::", ".").removeprefix("Elixir.").partition("/")[0])
-        return found.handler if found else None
-
-    def enqueue(self, name: str, args: Mapping[str, Any] | Sequence[Any] = (), *, queue: str = "default") -> Handle:
+    def enqueue(self, name: str, args: Mapping[str, Any] | Sequence[Any] = (), *, queue: str | None = None) -> Handle:
         """Enqueue a job by name, for a program that may be written in another language.
 
-        `args` is a mapping on Oban's stores and a list on Redis. Raises ArgumentError.
+        Options that are not given are those of the job of that name, if this app has one. `args` is
+        a mapping on Oban's stores and a list on Redis. Raises ArgumentError.
         """
-        call = self._named(name, args, queue)
-        return call.job.handle(self.insert([call.new], instead="aenqueue")[0])
+        return self._handle(name, self.insert([self._named(name, args, queue)], instead="aenqueue")[0])
 
     async def aenqueue(
-        self, name: str, args: Mapping[str, Any] | Sequence[Any] = (), *, queue: str = "default"
+        self, name: str, args: Mapping[str, Any] | Sequence[Any] = (), *, queue: str | None = None
     ) -> Handle:
         """Enqueue a job by name from a coroutine; see `enqueue`."""
-        call = self._named(name, args, queue)
-        return call.job.handle((await self.ainsert([call.new]))[0])
+        return self._handle(name, (await self.ainsert([self._named(name, args, queue)]))[0])
 
-    def enqueue_all(self, calls: Sequence[NewCall]) -> list[Handle]:
+    def enqueue_all(self, calls: Sequence[NewCall[H]]) -> list[H]:
         """Enqueue many calls made by `new`, all of them or none."""
         ids = self.insert([call.new for call in calls], instead="aenqueue_all")
         return [call.job.handle(job_id) for call, job_id in zip(calls, ids, strict=True)]
 
-    async def aenqueue_all(self, calls: Sequence[NewCall]) -> list[Handle]:
+    async def aenqueue_all(self, calls: Sequence[NewCall[H]]) -> list[H]:
         """Enqueue many calls made by `new` from a coroutine, all of them or none."""
         ids = await self.ainsert([call.new for call in calls])
         return [call.job.handle(job_id) for call, job_id in zip(calls, ids, strict=True)]
@@ -176,10 +150,6 @@ class Treadle:
         if len(ids) != len(jobs):
             raise ConfigError(f"expected the middleware around insert to give {len(jobs)} ids, got {len(ids)}")
         return ids
-
-    def handle(self, job_id: str) -> Handle:
-        """The handle of a job of which only the id is known."""
-        return Handle(self, job_id)
 
     async def astore(self) -> Store:
         """The open store."""
@@ -238,39 +208,30 @@ class Treadle:
         if self._store is not None:
             await self._store.aclose()
 
-    def _register(self, function: Callable[..., Any], **given: Any) -> JobFunction:
-        named = given.pop("name", None)
-        name = check_name(getattr(function, "__name__", None) if named is None else named, "the name of a job")
-        aliases = _aliases(name, given.pop("aliases", ()))
-        is_async = inspect.iscoroutinefunction(function)
-        options = _options(name, function, is_async=is_async, **given)
-        handler = Handler(name, function, Signature(name, function), options, is_async)
-        job = JobFunction(self, handler)
-        for answer in (name, *aliases):
-            other = self._answers.get(answer)
-            if other is not None:
-                raise ConfigError(
-                    f'two jobs answer to "{answer}": {_place(other.handler.function)} and {_place(function)}; '
-                    f"give one of them another name="
-                )
-        self._jobs[name] = job
-        self._answers.update(dict.fromkeys((name, *aliases), job))
-        return job
-
-    def _named(self, name: str, args: Mapping[str, Any] | Sequence[Any], queue: str) -> NewCall:
+    def _named(self, name: str, args: Mapping[str, Any] | Sequence[Any], queue: str | None) -> NewJob:
         as_mapping = self.store.shape is Shape.MAPPING
         fits = isinstance(args, Mapping) if as_mapping else isinstance(args, list | tuple)
         if not fits and args not in ((), [], {}):
             expected = "a mapping of names to values" if as_mapping else "a list of values"
             raise ArgumentError(f'job "{name}": expected args to be {expected} on this store, got {args!r:.80}')
         values: Mapping[str, Any] | list[Any] = dict(args) if as_mapping else list(args)
-        new = NewJob(
+        known = self._answers.get(name)
+        declared = known.handler.options if known else JobOptions(executor="loop")
+        return NewJob(
             name=check_name(name, "the name of a job"),
-            queue=check_name(queue, f'the queue of job "{name}"'),
+            queue=declared.queue if queue is None else check_name(queue, f'the queue of job "{name}"'),
             args=check_size(dump(values, f'job "{name}", args'), name, self.max_payload),
-            max_attempts=MAX_ATTEMPTS,
+            max_attempts=declared.max_attempts,
+            priority=declared.priority,
+            tags=declared.tags,
+            meta=declared.meta,
+            rerun=declared.rerun,
         )
-        return NewCall(self._answers.get(name) or _foreign(self, name), new)
+
+    def _handle(self, name: str, job_id: str) -> Handle:
+        known = self._answers.get(name)
+        handle: Handle = known.handle(job_id) if known else Handle(self, job_id)
+        return handle
 
     def _make_store(self) -> Store:
         # Two threads may come first at the same time; what one enqueues in memory the other must find.
@@ -291,46 +252,11 @@ class Treadle:
                 self.events.emit(JobInserted(id=job_id, queue=job.queue, name=job.name))
 
     def _refuse_to_block(self, call: str, instead: str) -> None:
+        # A notebook's loop waits for its cell, and a cell that waits is what its user wants.
+        if self.sync_in_loop == "allow" or hasattr(builtins, "__IPYTHON__"):
+            return
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             return
         raise BlockingCall(f"{call} would block the event loop that runs on this thread: use {instead} there")
-
-
-def _options(name: str, function: Callable[..., Any], *, is_async: bool, **given: Any) -> JobOptions:
-    of = f'of job "{name}"'
-    timeout, backoff = given.pop("timeout", None), given.pop("backoff", None)
-    if backoff is not None and not callable(backoff):
-        raise ConfigError(f"expected backoff {of} to be a function of the attempt, got {backoff!r:.80}")
-    options = JobOptions(
-        queue=check_name(given.pop("queue", "default"), f"queue {of}"),
-        max_attempts=check_count(given.pop("max_attempts", MAX_ATTEMPTS), f"max_attempts {of}"),
-        timeout=None if timeout is None else check_seconds(timeout, f"timeout {of}", above=0.0),
-        executor=check_executor(given.pop("executor", None), f"executor {of}", function, is_async=is_async),
-        backoff=backoff,
-        record=bool(given.pop("record", False)),
-    )
-    if given:
-        known = "name, aliases, queue, max_attempts, timeout, executor, backoff, record"
-        raise ConfigError(f'expected the options {of} to be among {known}, got "{next(iter(given))}"')
-    return options
-
-
-def _aliases(name: str, given: object) -> list[str]:
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise ConfigError(f'expected aliases of job "{name}" to be a list of names, got {given!r:.80}')
-    return [check_name(alias, f'an alias of job "{name}"') for alias in given]
-
-
-def _foreign(app: Treadle, name: str) -> JobFunction:
-    def elsewhere(*args: Any) -> None:
-        raise ConfigError(f'job "{name}" is not registered in this app, got a call with {args!r:.80}')
-
-    options = _options(name, elsewhere, is_async=False)
-    return JobFunction(app, Handler(name, elsewhere, Signature(name, elsewhere), options, is_async=False))
-
-
-def _place(function: Callable[..., Any]) -> str:
-    code = inspect.unwrap(function).__code__
-    return f"{function.__module__}.{function.__qualname__} ({code.co_filename}:{code.co_firstlineno})"

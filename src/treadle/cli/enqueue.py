@@ -1,16 +1,17 @@
 """`treadle enqueue`: one job, by its name."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from treadle.app.function import JobFunction
-from treadle.app.treadle import MAX_ATTEMPTS, Treadle
+from treadle.app.treadle import Treadle
 from treadle.cli.options import name as checked_name
 from treadle.cli.options import seconds, store_url
 from treadle.cli.target import is_reference, on_store, open_app
 from treadle.core.arguments import Shape, dump, load_json
 from treadle.core.job import NewJob
+from treadle.core.options import MAX_ATTEMPTS
 from treadle.errors import ArgumentError, UnknownJob
 from treadle.stores.contract import Store
 
@@ -60,15 +61,15 @@ def _json(text: str) -> object:
     return value
 
 
-def _call(app: Treadle, reference: str, name: str, value: object, options: dict[str, Any]) -> str:
-    handler = app.resolve(name)
-    if handler is None:
+def _call(app: Treadle, reference: str, name: str, value: object, options: Mapping[str, Any]) -> str:
+    job = app.find(name)
+    if job is None:
         known = ", ".join(sorted(app.handlers)) or "no job at all"
         raise UnknownJob(f'expected one of the jobs of {reference} ({known}), got "{name}"; --url takes any name')
-    given = {option: chosen for option, chosen in options.items() if chosen is not None}
-    args, kwargs = handler.signature.load(dump([] if value is None else value, f'job "{name}", ARGS'))
+    given: Any = {option: chosen for option, chosen in options.items() if chosen is not None}
+    args, kwargs = job.handler.signature.load(dump([] if value is None else value, f'job "{name}", ARGS'))
     try:
-        return JobFunction(app, handler).options(**given).enqueue(*args, **kwargs).id
+        return str(job.options(**given).enqueue(*args, **kwargs).id)
     finally:
         app.close()
 

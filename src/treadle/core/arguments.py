@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from treadle.core.inject import injected
 from treadle.errors import ArgumentError, ConfigError
 
 DEPTH_LIMIT = 90
@@ -98,15 +99,19 @@ def too_deep(raw: bytes) -> bool:
 
 
 class Signature:
-    """How calls of one job bind to its function. Built once, when the job is declared.
+    """How calls of one job bind to its function. Built once, at the job's first use.
+
+    Injected parameters are no part of it.
 
     Raises ConfigError for `**kwargs` (two shapes cannot carry it) and for `*args` beside keyword-only parameters.
     """
 
     def __init__(self, job: str, function: Callable[..., Any]) -> None:
         self._job = job
-        self._signature = inspect.signature(function)
-        parameters = list(self._signature.parameters.values())
+        self.injected = injected(function, f'job "{job}"')
+        whole = inspect.signature(function)
+        parameters = [p for p in whole.parameters.values() if p.name not in self.injected]
+        self._signature = whole.replace(parameters=parameters)
         self._names = [p.name for p in parameters]
         self._positional = [p.name for p in parameters if p.kind <= Parameter.POSITIONAL_OR_KEYWORD]
         self._keyword_only = [p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY]

@@ -14,7 +14,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
     `args` is JSON in the shape that the store keeps: a list for Redis, an object for Oban's table.
     `delay` is seconds from the store's own clock; `at` an instant that the caller gave, seconds since the epoch.
-    At most one of them is set; neither means now.
+    At most one of them is set; neither means now. `rerun` is False for a job that must not run again when its worker
+    dies. `meta` is JSON-ready.
     """
 
     name: str
@@ -23,6 +24,10 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int
     delay: float | None = None
     at: float | None = None
+    priority: int = 0
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = {}
+    rerun: bool = True
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -30,7 +35,8 @@ class Job(msgspec.Struct, frozen=True):
 
     `attempt` counts from 1 and includes the one that runs. `args` is the JSON that stands in the store.
     `origin` names the system whose rules the job was written under: "treadle" or a foreign one ("sidekiq").
-    `deaths` counts the workers that died while they ran this job alone.
+    `deaths` counts the workers that died while they ran this job alone. `waited` is how many seconds of the store's
+    clock lay between when it was due and when it was claimed.
     """
 
     id: str
@@ -41,6 +47,10 @@ class Job(msgspec.Struct, frozen=True):
     max_attempts: int
     origin: str = "treadle"
     deaths: int = 0
+    rerun: bool = True
+    waited: float = 0.0
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = {}
 
 
 class JobError(msgspec.Struct, frozen=True):

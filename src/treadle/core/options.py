@@ -1,8 +1,10 @@
-"""What may be set for a job, where it is declared and where it is called; checked in one place."""
+"""What may be set for a job, where it is declared and where it is called: declared once, checked in one place."""
 
+import difflib
 import re
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, TypedDict
 
 import msgspec
 
@@ -12,24 +14,78 @@ from treadle.errors import ConfigError
 Executor = Literal["loop", "thread", "process"]
 EXECUTORS: tuple[Executor, ...] = ("loop", "thread", "process")
 
+MAX_ATTEMPTS = 20
+LOWEST_PRIORITY = 9
 NAME_LIMIT = 127
 SECONDS_LIMIT = 1e10
+TAG_LIMIT = 127
 _NAME = re.compile(r"[\w.\-:/ ]{1,127}")
 
+Errors = type[BaseException] | tuple[type[BaseException], ...]
 
-class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How one job runs, as declared by its decorator.
 
-    `timeout` is seconds from the start of the body, None for no limit. `backoff` takes the attempt that failed,
-    from 1, and gives seconds; None means the default of the system that wrote the job.
+class JobDefaults(TypedDict, total=False):
+    """What an app may set for all of its jobs, and what a job may set for itself.
+
+    `queue`: "default". `max_attempts`: 20, the first run counted. `timeout`: seconds for one attempt, None for no
+    limit. `backoff`: takes the attempt that failed, from 1, and gives seconds; None: the default of the system that
+    wrote the job. `retry_on`: the only exceptions after which a job is tried again. `discard_on`: exceptions after
+    which it is not. `expires`: seconds after which a job that is due and has not started is discarded. `rerun`: False
+    for a job that is discarded, not run again, when its worker dies. `priority`: 0 (first) to 9, where the store has
+    one. `tags`: words to find the job by. `meta`: values that travel with it. `redact`: arguments whose values are
+    never shown.
     """
 
     queue: str
     max_attempts: int
     timeout: float | None
-    executor: Executor
     backoff: Backoff | None
-    record: bool
+    retry_on: Errors
+    discard_on: Errors
+    expires: float | None
+    rerun: bool
+    priority: int
+    tags: Sequence[str]
+    meta: Mapping[str, Any]
+    redact: Sequence[str]
+
+
+class JobSettings(JobDefaults, total=False):
+    """What a job's decorator takes besides: its `aliases`, names also answered to, and its `executor`."""
+
+    aliases: Sequence[str]
+    executor: Executor
+
+
+class CallSettings(TypedDict, total=False):
+    """What one call may set: as its job's, and when. `delay` is seconds, `at` an aware datetime or epoch seconds."""
+
+    queue: str
+    max_attempts: int
+    priority: int
+    tags: Sequence[str]
+    meta: Mapping[str, Any]
+    delay: float
+    at: datetime | float
+
+
+class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How one job runs, checked; see JobDefaults. `retry_on` is None where every exception is worth another try."""
+
+    executor: Executor
+    queue: str = "default"
+    max_attempts: int = MAX_ATTEMPTS
+    timeout: float | None = None
+    backoff: Backoff | None = None
+    record: bool = False
+    retry_on: tuple[type[BaseException], ...] | None = None
+    discard_on: tuple[type[BaseException], ...] = ()
+    expires: float | None = None
+    rerun: bool = True
+    priority: int = 0
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = {}
+    redact: frozenset[str] = frozenset()
 
 
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +93,27 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     queue: str | None = None
     max_attempts: int | None = None
+    priority: int | None = None
+    tags: tuple[str, ...] | None = None
+    meta: Mapping[str, Any] | None = None
     delay: float | None = None
     at: float | None = None
+
+
+def check_known(given: Collection[str], known: type, of: str) -> None:
+    """Refuse an option that the TypedDict `known` does not have, with the nearest name."""
+    names = list(known.__annotations__)
+    unknown = next((name for name in given if name not in names), None)
+    if unknown is None:
+        return
+    near = difflib.get_close_matches(unknown, names, 1)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    raise ConfigError(f'expected the options {of} to be among {", ".join(names)}, got "{unknown}"{hint}')
+
+
+def checked(given: Mapping[str, Any], of: str) -> dict[str, Any]:
+    """The values of these options in the form in which JobOptions and CallOptions keep them. Raises ConfigError."""
+    return {name: _CHECKS[name](value, f"{name} {of}") for name, value in given.items()}
 
 
 def check_name(value: object, what: str) -> str:
@@ -46,7 +121,7 @@ def check_name(value: object, what: str) -> str:
     if isinstance(value, str) and _NAME.fullmatch(value):
         return value
     raise ConfigError(
-        f"expected {what} to be 1 to {NAME_LIMIT} letters, digits, blanks or any of _ . - : /, got {value!r:.80}"
+        f"expected {what} to be 1 to {NAME_LIMIT} letters, digits, blanks or any of _ . - : /, got {_shown(value)}"
     )
 
 
@@ -54,7 +129,7 @@ def check_count(value: object, what: str, least: int = 1, most: int = 32_767) ->
     """A whole number within bounds. 32,767 is the most that oban-py's smallint columns hold."""
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return value
-    raise ConfigError(f"expected {what} to be an integer from {least} to {most}, got {value!r:.80}")
+    raise ConfigError(f"expected {what} to be an integer from {least} to {most}, got {_shown(value)}")
 
 
 def check_seconds(value: object, what: str, *, above: float | None = None) -> float:
@@ -64,7 +139,7 @@ def check_seconds(value: object, what: str, *, above: float | None = None) -> fl
         if enough and value < SECONDS_LIMIT:
             return float(value)
     bound = "at least 0" if above is None else f"more than {above:g}"
-    raise ConfigError(f"expected {what} to be a number of seconds, {bound}, got {value!r:.80}")
+    raise ConfigError(f"expected {what} to be a number of seconds, {bound}, got {_shown(value)}")
 
 
 def check_executor(value: object, what: str, function: Callable[..., Any], *, is_async: bool) -> Executor:
@@ -84,4 +159,79 @@ def check_executor(value: object, what: str, function: Callable[..., Any], *, is
                     f'got "thread": calling it there would run nothing; or write it with def'
                 )
             return executor
-    raise ConfigError(f"expected {what} to be one of {', '.join(EXECUTORS)}, got {value!r:.80}")
+    raise ConfigError(f"expected {what} to be one of {', '.join(EXECUTORS)}, got {_shown(value)}")
+
+
+def check_words(value: object, what: str) -> tuple[str, ...]:
+    """A list of texts, each of 1 to 127 characters."""
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        words = tuple(value)
+        if all(isinstance(word, str) and 0 < len(word) <= TAG_LIMIT for word in words):
+            return words
+    raise ConfigError(f"expected {what} to be a list of words of 1 to {TAG_LIMIT} characters, got {_shown(value)}")
+
+
+def check_mapping(value: object, what: str) -> Mapping[str, Any]:
+    """A mapping whose keys are text."""
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return dict(value)
+    raise ConfigError(f"expected {what} to be a mapping of names to values, got {_shown(value)}")
+
+
+def check_errors(value: object, what: str) -> tuple[type[BaseException], ...]:
+    """One exception class or several."""
+    classes = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if all(isinstance(error, type) and issubclass(error, BaseException) for error in classes):
+        return classes
+    raise ConfigError(f"expected {what} to be an exception class or a tuple of them, got {_shown(value)}")
+
+
+def check_instant(value: object, what: str) -> float:
+    """Seconds since the epoch, of an aware datetime or of a number."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ConfigError(f"expected {what} to be an aware datetime, got the naive {value.isoformat()}")
+        return value.timestamp()
+    return check_seconds(value, what)
+
+
+def _check_backoff(value: object, what: str) -> Backoff | None:
+    if value is None or callable(value):
+        return value
+    raise ConfigError(f"expected {what} to be a function of the attempt, got {_shown(value)}")
+
+
+def _check_flag(value: object, what: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ConfigError(f"expected {what} to be True or False, got {_shown(value)}")
+
+
+def _check_limit(value: object, what: str) -> float | None:
+    return None if value is None else check_seconds(value, what, above=0.0)
+
+
+def _shown(value: object) -> str:
+    try:
+        return f"{value!r:.80}"
+    except Exception as error:  # noqa: BLE001 - user code, and integers that are too long to be shown
+        return f"a {type(value).__name__} that cannot be shown: {type(error).__name__}"
+
+
+_CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
+    "queue": check_name,
+    "max_attempts": check_count,
+    "timeout": _check_limit,
+    "backoff": _check_backoff,
+    "record": _check_flag,
+    "retry_on": check_errors,
+    "discard_on": check_errors,
+    "expires": _check_limit,
+    "rerun": _check_flag,
+    "priority": lambda value, what: check_count(value, what, 0, LOWEST_PRIORITY),
+    "tags": check_words,
+    "meta": check_mapping,
+    "redact": lambda value, what: frozenset(check_words(value, what)),
+    "delay": check_seconds,
+    "at": check_instant,
+}

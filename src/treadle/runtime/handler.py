@@ -1,6 +1,6 @@
 """What the runtime knows of a registered job: how to read its arguments, how to run it, what to do when it fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,10 @@ from treadle.runtime.traces import user_traceback
 RESULT_LIMIT = 1024 * 1024
 
 
+# Called with the job and the error of its last attempt; may be async.
+OnDiscard = Callable[[Job, BaseException], Any]
+
+
 class Handler(msgspec.Struct, frozen=True):
     """A registered job."""
 
@@ -22,6 +26,7 @@ class Handler(msgspec.Struct, frozen=True):
     signature: Signature
     options: JobOptions
     is_async: bool
+    on_discard: Sequence[OnDiscard] = ()
 
     def returned(self, value: object) -> Outcome:
         """The outcome of a body that returned.
