@@ -12,6 +12,7 @@ import pytest
 
 import treadle
 from treadle import errors
+from treadle.core.options import CallSettings, ExternalSettings, JobDefaults, JobSettings
 from treadle.core.states import FINAL, MEANINGS, MOVES, WAITING, State
 from treadle.hooks import events
 from treadle.hooks.logs import LINES
@@ -116,7 +117,9 @@ def test_the_interface_page_has_a_heading_for_every_public_name() -> None:
     assert sorted(re.findall(r"`(\w+)`", " ".join(headings))) == sorted(treadle.__all__)
 
 
-@pytest.mark.parametrize("kind", [treadle.Treadle, treadle.JobFunction, treadle.Handle, treadle.ResultHandle])
+@pytest.mark.parametrize(
+    "kind", [treadle.Treadle, treadle.Jobs, treadle.JobFunction, treadle.Handle, treadle.ResultHandle]
+)
 def test_every_member_of_a_public_class_has_its_row(kind: type) -> None:
     text = section(page("api"), f"## `{kind.__name__}`")
     documented = first_cells(re.sub(r"^### Options.*?(?=^##|\Z)", "", text, flags=re.MULTILINE | re.DOTALL))
@@ -130,28 +133,34 @@ def test_every_field_of_a_job_has_its_row() -> None:
 
 def test_every_option_of_a_job_has_its_row() -> None:
     documented = first_cells(section(page("api"), "### Options of `@app.job`"))
-    with pytest.raises(errors.ConfigError) as caught:
-        treadle.Treadle("sqlite://").job(no_such_option=1)(len)  # type: ignore[call-overload]
-    known = re.search(r"to be among ([\w, ]+), got", str(caught.value))
-    assert known
-    assert documented == known[1].split(", ")
+    assert sorted(documented) == sorted(["name", "record", *JobSettings.__annotations__])
+
+
+def test_every_option_of_one_call_has_its_row() -> None:
+    documented = first_cells(section(page("api"), "### Options of `options()`"))
+    assert sorted(documented) == sorted(CallSettings.__annotations__)
+
+
+def test_the_options_of_an_external_job_and_of_all_jobs_are_told() -> None:
+    text = section(page("api"), "## `Jobs`")
+    assert all(f"`{option}`" in text for option in ExternalSettings.__annotations__)
+    own = set(JobSettings.__annotations__) - set(JobDefaults.__annotations__)
+    assert all(f"`{option}`" in section(page("api"), "### Options of `Treadle()`") for option in own)
 
 
 @pytest.mark.parametrize(
     ("heading", "function"),
     [
         ("### Options of `app.worker()`", treadle.Treadle.worker),
-        ("### Options of `options()`", treadle.JobFunction.options),
     ],
 )
 def test_every_option_of_a_call_has_its_row(heading: str, function: object) -> None:
     assert set(first_cells(section(page("api"), heading))) == keywords(function)
 
 
-def test_every_option_of_an_app_is_named() -> None:
-    text = page("api")
-    for name in inspect.signature(treadle.Treadle).parameters:
-        assert f"`{name}`" in text
+def test_every_option_of_an_app_has_its_row() -> None:
+    documented = first_cells(section(page("api"), "### Options of `Treadle()`"))
+    assert sorted(documented) == sorted(inspect.signature(treadle.Treadle).parameters)
 
 
 # States

@@ -22,8 +22,10 @@ def test_the_public_names_are_these() -> None:
     assert set(treadle.__all__) == {
         "Cancel",
         "Handle",
+        "Inject",
         "Job",
         "JobFunction",
+        "Jobs",
         "ResultHandle",
         "Retry",
         "Snooze",

@@ -13,7 +13,7 @@ from tests.apps import runtime_jobs
 from tests.servers import until
 from tests.stores.places import ManualClock
 from treadle import Handle, Job, ResultHandle, Treadle
-from treadle.app.jobs import Registered
+from treadle.app.registry import Registered
 from treadle.core.states import State
 from treadle.errors import ConfigError, JobFailed
 from treadle.hooks.events import Event, JobCompleted, JobInserted, JobStarted, WorkerFenced, WorkerReady, WorkerStopped
@@ -175,7 +175,8 @@ def test_only_the_queues_that_are_named_are_served(app: Treadle, welcome: Regist
             other = await welcome.aenqueue(1)
             await welcome.options(queue="mail").aenqueue(2)
             await until(lambda: heard, what="the job of the named queue has run")
-            return await other.astatus()
+            state: State | None = await other.astatus()
+            return state
 
     assert play(story) is State.AVAILABLE
 

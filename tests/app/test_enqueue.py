@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from treadle import Handle, ResultHandle, Treadle
-from treadle.app.jobs import Registered
+from treadle.app.registry import Registered
 from treadle.core.job import JobView, NewJob
 from treadle.core.states import State
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
@@ -232,7 +232,7 @@ def test_middleware_around_insert_sees_the_jobs_and_may_change_them(
 
 
 async def _enqueue(app: Treadle, job: Registered) -> Handle:
-    handle = await job.aenqueue(1)
+    handle: Handle = await job.aenqueue(1)
     await app.aclose()
     return handle
 

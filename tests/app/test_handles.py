@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import pytest
 
 from treadle import Cancel, ResultHandle, Treadle
-from treadle.app.jobs import Registered
+from treadle.app.registry import Registered
 from treadle.core.states import State
 from treadle.errors import JobCancelled, JobFailed
 
@@ -46,7 +46,7 @@ async def _give_up() -> NoReturn:
     raise Cancel("no longer wanted")
 
 
-async def result_of(job: Registered, *args: Any) -> ResultHandle:
+async def result_of(job: Registered, *args: Any) -> ResultHandle[Any]:
     handle = await job.aenqueue(*args)
     assert isinstance(handle, ResultHandle)
     return handle
@@ -134,14 +134,14 @@ def test_a_handle_is_made_of_an_id_alone(tmp_path: Path) -> None:
     jobs = Jobs(f"sqlite:///{tmp_path}/jobs.db")
     handle = jobs.double.enqueue(1)
     assert repr(handle) == f"ResultHandle('{handle.id}')"
-    assert jobs.app.handle(handle.id).status() is State.AVAILABLE
+    assert jobs.app.jobs.get(handle.id).status() is State.AVAILABLE
     jobs.app.close()
 
 
 @pytest.mark.parametrize("job_id", ["999", "no such id", "", "1; DROP TABLE oban_jobs", "9" * 50])
 def test_a_job_of_which_nothing_is_kept_has_no_status_and_cannot_be_cancelled(tmp_path: Path, job_id: str) -> None:
     app = Treadle(f"sqlite:///{tmp_path}/jobs.db")
-    handle = app.handle(job_id)
+    handle = app.jobs.get(job_id)
     assert handle.status() is None
     assert handle.cancel() is False
     app.close()

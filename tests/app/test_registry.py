@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,13 @@ import pytest
 from treadle import Treadle
 from treadle.errors import ConfigError
 
-KNOWN = "name, aliases, queue, max_attempts, timeout, executor, backoff, record"
+KNOWN = (
+    "name, queue, max_attempts, priority, tags, meta, redact, timeout, backoff, retry_on, discard_on, expires, rerun, "
+    "aliases, executor, record"
+)
+KNOWN_IN_CALLS = "queue, max_attempts, priority, tags, meta, delay, at"
+NAME = "1 to 127 letters, digits, blanks or any of _ . - : /"
+WRONG_RETRY_ON = "expected retry_on of job \"work\" to be an exception class or a tuple of them, got 'OSError'"
 
 
 def refusal(call: Callable[[], object]) -> str:
@@ -24,6 +30,11 @@ def refusal(call: Callable[[], object]) -> str:
 @pytest.fixture
 def app() -> Treadle:
     return Treadle("sqlite://")
+
+
+async def start(app: Treadle) -> None:
+    async with app.worker():
+        pass
 
 
 def work() -> str:
@@ -89,37 +100,97 @@ def test_a_name_that_is_not_registered_resolves_to_nothing(app: Treadle, name: s
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"name": ""}, "expected the name of a job to be 1 to 127 letters, digits, blanks or any of _ . - : /, got ''"),
-        ({"name": 5}, "expected the name of a job to be 1 to 127 letters, digits, blanks or any of _ . - : /, got 5"),
+        ({"name": ""}, f"expected the name of a job to be {NAME}, got ''"),
+        ({"name": 5}, f"expected the name of a job to be {NAME}, got 5"),
         (
             {"aliases": ["a,b"]},
-            "expected an alias of job \"work\" to be 1 to 127 letters, digits, blanks or any of _ . - : /, got 'a,b'",
+            f"expected an alias of job \"work\" to be {NAME}, got 'a,b'",
         ),
         ({"aliases": "labour"}, "expected aliases of job \"work\" to be a list of names, got 'labour'"),
         ({"aliases": None}, 'expected aliases of job "work" to be a list of names, got None'),
         (
+            {"retries": 3},
+            f'expected the options of job "work" to be among {KNOWN}, got "retries"',
+        ),
+        (
+            {"ques": "mail"},
+            f'expected the options of job "work" to be among {KNOWN}, got "ques"; did you mean "queue"?',
+        ),
+    ],
+)
+def test_an_option_that_there_is_not_and_a_wrong_name_are_refused_at_the_decorator(
+    app: Treadle,
+    options: Any,  # noqa: ANN401
+    text: str,
+) -> None:
+    assert refusal(lambda: app.job(**options)(work)) == text
+    assert app.handlers == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
             {"queue": "*"},
-            "expected queue of job \"work\" to be 1 to 127 letters, digits, blanks or any of _ . - : /, got '*'",
+            f"expected queue of job \"work\" to be {NAME}, got '*'",
         ),
         ({"max_attempts": 0}, 'expected max_attempts of job "work" to be an integer from 1 to 32767, got 0'),
         ({"timeout": 0}, 'expected timeout of job "work" to be a number of seconds, more than 0, got 0'),
         ({"backoff": 5}, 'expected backoff of job "work" to be a function of the attempt, got 5'),
         ({"executor": "gevent"}, "expected executor of job \"work\" to be one of loop, thread, process, got 'gevent'"),
-        (
-            {"retries": 3},
-            f'expected the options of job "work" to be among {KNOWN}, got "retries"',
-        ),
+        ({"priority": 10}, 'expected priority of job "work" to be an integer from 0 to 9, got 10'),
+        ({"tags": "new"}, "expected tags of job \"work\" to be a list of words of 1 to 127 characters, got 'new'"),
+        ({"meta": {1: 2}}, 'expected meta of job "work" to be a mapping of names to values, got {1: 2}'),
+        ({"rerun": 0}, 'expected rerun of job "work" to be True or False, got 0'),
+        ({"record": 1}, 'expected record of job "work" to be True or False, got 1'),
+        ({"retry_on": "OSError"}, WRONG_RETRY_ON),
     ],
 )
-def test_a_wrong_option_is_refused_where_the_job_is_declared(app: Treadle, options: Any, text: str) -> None:  # noqa: ANN401
-    assert refusal(lambda: app.job(**options)(work)) == text
-    assert app.handlers == {}
+def test_a_wrong_value_of_an_option_is_refused_when_a_worker_starts_and_at_the_first_enqueue(
+    app: Treadle,
+    options: Any,  # noqa: ANN401
+    text: str,
+) -> None:
+    job = app.job(**options)(work)
+    assert refusal(job.enqueue) == text
+    assert refusal(lambda: asyncio.run(start(app))) == text
+    assert app.blocking("counts", app.store.counts()) == {}
 
 
 def test_what_has_no_name_must_be_given_one(app: Treadle) -> None:
     nameless = functools.partial(work)
-    assert refusal(lambda: app.job(nameless)).endswith("got None")
-    assert app.job(name="named")(nameless).name == "named"
+    assert re.fullmatch(
+        r"expected a function that has a name, got functools\.partial\(.*\); give the job a name=",
+        refusal(lambda: app.job(nameless)),
+    )
+    job = app.job(name="named")(nameless)
+    assert (job.name, job()) == ("named", "done")
+    assert refusal(lambda: app.job(name="named")(work)).startswith('two jobs answer to "named": functools.partial(')
+
+
+def yields() -> Iterator[int]:
+    yield 1
+
+
+async def yields_later() -> AsyncIterator[int]:
+    yield 1
+
+
+class Mailer:
+    def __call__(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("mail", "expected a function that has a name, got 'mail'; give the job a name="),
+        (Mailer, "job \"Mailer\": expected a function, got <class 'tests.app.test_registry.Mailer'>"),
+        (yields, 'job "yields": expected a function, got a generator: to call it runs nothing'),
+        (yields_later, 'job "yields_later": expected a function, got a generator: to call it runs nothing'),
+    ],
+)
+def test_what_is_no_function_is_refused(app: Treadle, what: Any, text: str) -> None:  # noqa: ANN401
+    assert refusal(lambda: app.job(what).enqueue()) == text
 
 
 def test_the_executor_is_the_functions_own_unless_it_is_said(app: Treadle) -> None:
@@ -136,12 +207,19 @@ def test_the_executor_is_the_functions_own_unless_it_is_said(app: Treadle) -> No
     [
         (
             {"queue": ""},
-            "expected the queue of job \"work\" to be 1 to 127 letters, digits, blanks or any of _ . - : /, got ''",
+            f"expected queue of a call of job \"work\" to be {NAME}, got ''",
         ),
-        ({"max_attempts": True}, 'expected max_attempts of job "work" to be an integer from 1 to 32767, got True'),
-        ({"delay": -1}, 'expected delay of job "work" to be a number of seconds, at least 0, got -1'),
-        ({"at": "noon"}, "expected at of job \"work\" to be a number of seconds, at least 0, got 'noon'"),
-        ({"delay": 1, "at": 2}, 'expected either delay or at of job "work", got both'),
+        (
+            {"max_attempts": True},
+            'expected max_attempts of a call of job "work" to be an integer from 1 to 32767, got True',
+        ),
+        (
+            {"timeout": 5},
+            f'expected the options of a call of job "work" to be among {KNOWN_IN_CALLS}, got "timeout"',
+        ),
+        ({"delay": -1}, 'expected delay of a call of job "work" to be a number of seconds, at least 0, got -1'),
+        ({"at": "noon"}, "expected at of a call of job \"work\" to be a number of seconds, at least 0, got 'noon'"),
+        ({"delay": 1, "at": 2}, 'expected either delay or at of a call of job "work", got both'),
     ],
 )
 def test_a_wrong_option_of_a_call_is_refused_at_the_call(app: Treadle, options: Any, text: str) -> None:  # noqa: ANN401
@@ -151,7 +229,7 @@ def test_a_wrong_option_of_a_call_is_refused_at_the_call(app: Treadle, options: 
 def test_a_naive_instant_is_refused(app: Treadle) -> None:
     naive = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - the mistake
     assert refusal(lambda: app.job(work).options(at=naive)) == (
-        'expected at of job "work" to be an aware datetime, got the naive 2026-11-22T12:00:00'
+        'expected at of a call of job "work" to be an aware datetime, got the naive 2026-11-22T12:00:00'
     )
 
 
@@ -163,7 +241,7 @@ def test_a_naive_instant_is_refused(app: Treadle) -> None:
     [
         (
             {"queues": ["a,b"]},
-            "expected a queue of the worker to be 1 to 127 letters, digits, blanks or any of _ . - : /, got 'a,b'",
+            f"expected a queue of the worker to be {NAME}, got 'a,b'",
         ),
         ({"queues": {"a": 0}}, 'expected the limit of queue "a" to be an integer from 1 to 32767, got 0'),
         ({"concurrency": 0}, "expected concurrency to be an integer from 1 to 32767, got 0"),

@@ -18,7 +18,7 @@ from tests.interop.entries import text
 from tests.interop.ruby import PATIENCE, PeerError
 from tests.servers import wait_until
 from treadle import Treadle
-from treadle.app.jobs import Registered
+from treadle.app.registry import Registered
 
 APPS = Path(__file__).parent.parent / "apps"
 

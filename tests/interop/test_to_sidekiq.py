@@ -23,7 +23,7 @@ from tests.interop.entries import (
 )
 from tests.interop.node import external
 from treadle import Treadle
-from treadle.app.jobs import Registered
+from treadle.app.registry import Registered
 
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("sidekiq")]
 

@@ -21,7 +21,7 @@ from tests.interop.node import TreadleProcess, external
 from tests.interop.peers import SidekiqClient, SidekiqWeb
 from tests.servers import wait_until
 from treadle import Treadle
-from treadle.app.jobs import Registered
+from treadle.app.registry import Registered
 
 pytestmark = pytest.mark.interop
 

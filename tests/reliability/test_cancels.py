@@ -24,7 +24,7 @@ def test_a_running_job_that_is_cancelled_stops_and_its_neighbours_go_on(bench: B
             peer.execute("UPDATE oban_jobs SET state = 'cancelled' WHERE id = ?", (jobs[0],))
         peer.close()
     else:
-        assert bench.app.handle(jobs[0]).cancel()
+        assert bench.app.jobs.get(jobs[0]).cancel()
     wait_until(lambda: bench.book.of("X", 0), 2 * LEASE, "its body is stopped")
     assert bench.book.of("X", 0)[0].rest == "CancelledError"
     bench.release(*range(1, number))

@@ -20,7 +20,7 @@ from treadle.runtime.handler import Handler, OnDiscard
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-H = TypeVar("H", bound=Handle)
+D = TypeVar("D", bound=OnDiscard)
 H_co = TypeVar("H_co", bound=Handle, covariant=True)
 
 
@@ -40,7 +40,9 @@ class Declaration:
     @property
     def place(self) -> str:
         """Where the function stands."""
-        code = inspect.unwrap(self.function).__code__
+        code = getattr(inspect.unwrap(self.function), "__code__", None)
+        if code is None:
+            return f"{self.function!r:.80}"
         return f"{self.function.__module__}.{self.function.__qualname__} ({code.co_filename}:{code.co_firstlineno})"
 
     @property
@@ -52,6 +54,7 @@ class Declaration:
     def handler(self) -> Handler:
         """The job as a worker sees it. Raises ConfigError for options and signatures that cannot be."""
         function, of = self.function, f'of job "{self.name}"'
+        _refuse_to_run(function, self.name)
         is_async = inspect.iscoroutinefunction(function)
         given = {**self.home.app.defaults, **self._given}
         executor = check_executor(given.pop("executor", None), f"executor {of}", function, is_async=is_async)
@@ -73,7 +76,7 @@ class JobFunction(Generic[P, R, H_co]):
     def __init__(self, declaration: Declaration, options: CallOptions | None = None) -> None:
         self._declaration = declaration
         self._options = options or CallOptions()
-        functools.update_wrapper(self, declaration.function)
+        functools.update_wrapper(self, declaration.function, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function, here and now."""
@@ -101,7 +104,7 @@ class JobFunction(Generic[P, R, H_co]):
         See CallSettings. Raises ConfigError.
         """
         of = f'of a call of job "{self.name}"'
-        check_known(options, CallSettings, of)
+        check_known(options, CallSettings.__annotations__, of)
         chosen = msgspec.structs.replace(self._options, **checked(options, of))
         if chosen.delay is not None and chosen.at is not None:
             raise ConfigError(f"expected either delay or at {of}, got both")
@@ -138,7 +141,7 @@ class JobFunction(Generic[P, R, H_co]):
         kind = ResultHandle if self._declaration.record else Handle
         return cast("H_co", kind(self._app, job_id))
 
-    def on_discard(self, callback: OnDiscard) -> OnDiscard:
+    def on_discard(self, callback: D) -> D:
         """Call the decorated function, sync or async, with the Job and its error when the last attempt has failed.
 
         It runs in the worker before the outcome is written, so it may run again if the worker dies at that moment; what
@@ -150,6 +153,13 @@ class JobFunction(Generic[P, R, H_co]):
     @property
     def _app(self) -> App:
         return self._declaration.home.app
+
+
+def _refuse_to_run(function: object, job: str) -> None:
+    if not callable(function) or isinstance(function, type):
+        raise ConfigError(f'job "{job}": expected a function, got {function!r:.80}')
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigError(f'job "{job}": expected a function, got a generator: to call it runs nothing')
 
 
 class PlainDecorator(Protocol):

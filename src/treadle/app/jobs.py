@@ -1,37 +1,36 @@
 """A collection of jobs: what an app is, and what a library offers to the apps of others."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, Unpack, overload
+from typing import Any, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from treadle.app.function import Declaration, JobFunction, PlainDecorator, RecordedDecorator
 from treadle.app.handle import Handle
+from treadle.app.registry import Entry, Registered, Registry
 from treadle.app.surface import App
-from treadle.core.options import JobSettings, check_known, check_name
+from treadle.core.options import ExternalSettings, JobSettings, check_known, check_name
 from treadle.errors import ConfigError
 from treadle.runtime.handler import Handler
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Registered = JobFunction[..., Any, Any]
+_OPTIONS = ("name", *JobSettings.__annotations__, "record")
+_EXTERNAL_OPTIONS = tuple(ExternalSettings.__annotations__)
 
 
 class Jobs:
     """Jobs that are declared before, or without, the app that runs them; `app.include(jobs)` takes them."""
 
     def __init__(self) -> None:
-        self._taker: Jobs | None = None
-        self._entries: list[_Entry] = []
-        self._declared: dict[str, Registered] = {}
-        self._answers: dict[str, Registered] = {}
-        self._places: dict[str, str] = {}
+        self._registry = Registry(self)
 
     @property
     def app(self) -> App:
         """The app that took these jobs. Raises ConfigError where none did."""
-        if self._taker is None:
+        taker = self._registry.taker
+        if taker is None:
             raise ConfigError("expected these jobs to belong to an app, got none: take them with app.include(jobs)")
-        return self._taker.app
+        return taker.home.app
 
     @overload
     def job(self, function: Callable[P, R], /) -> JobFunction[P, R, Handle]: ...
@@ -71,86 +70,68 @@ class Jobs:
         others). The other options are those of JobSettings. Raises ConfigError for an option that is not known and for
         two jobs of one name; the options' values are looked at when a worker starts and at the first enqueue.
         """
+        given = {**options, "record": record}
 
         def declare(function: Callable[..., Any]) -> Registered:
-            return self._declare(function, name, {**options, "record": record}, external=False)
+            return self._declare(function, name, given, external=False)
 
         return declare if function is None else declare(function)
 
-    def external(self, name: str, **options: Unpack[JobSettings]) -> PlainDecorator:
-        """Declare a job that another program runs: typed and enqueued here, its body never called."""
-        declare: Any = lambda function: self._declare(function, name, options, external=True)  # noqa: E731 - untyped
-        decorator: PlainDecorator = declare
-        return decorator
+    def external(self, name: str, **options: Unpack[ExternalSettings]) -> PlainDecorator:
+        """Declare a job that another program runs: typed and enqueued here, its body never called.
+
+        Raises ConfigError for an option that is not known and for two jobs of one name.
+        """
+        check_name(name, "the name of a job")
+
+        def declare(function: Callable[P, R], /) -> JobFunction[P, R, Handle]:
+            return self._declare(function, name, options, external=True)
+
+        return declare
 
     def include(self, jobs: "Jobs") -> None:
         """Take the jobs of a collection, also those that it declares later; a collection belongs to one app.
 
         Raises ConfigError.
         """
-        if jobs._taker is self:  # noqa: SLF001 - of the same kind
-            return
-        if jobs._taker is not None:  # noqa: SLF001
-            raise ConfigError("expected a collection of jobs that belongs to no app yet, got one that another app took")
-        for entry in jobs._entries:  # noqa: SLF001
-            self._refuse_twins(entry)
-        for entry in jobs._entries:  # noqa: SLF001
-            self._enter(entry)
-        jobs._taker = self  # noqa: SLF001
+        if type(jobs) is not Jobs:
+            raise ConfigError(f"expected a collection made by Jobs(), got {jobs!r:.80}")
+        self._registry.include(jobs._registry)  # noqa: SLF001 - of the same kind
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
-        """Every registered job by its name, as a worker sees it. Raises ConfigError."""
-        return {name: job.handler for name, job in self._declared.items()}
+        """Every job that runs here by its name, as a worker sees it. Raises ConfigError."""
+        entries = self._registry.entries
+        return {entry.job.name: entry.declaration.handler for entry in entries if not entry.declaration.external}
 
     def find(self, name: str) -> Registered | None:
         """The job that answers to a name, in any peer's spelling: `A::B`, `Elixir.A.B` and `A.B/1` are `A.B`."""
-        found = self._answers.get(name)
-        if found is None:
-            found = self._answers.get(name.replace("::", ".").removeprefix("Elixir.").partition("/")[0])
-        return found
+        entry = self._registry.find(name)
+        return entry.job if entry else None
 
     def resolve(self, name: str) -> Handler | None:
-        """The job that answers to a name, as a worker sees it; see `find`."""
-        found = self.find(name)
-        return found.handler if found else None
+        """The job that runs here and answers to a name, as a worker sees it; see `find`."""
+        entry = self._registry.find(name)
+        return None if entry is None or entry.declaration.external else entry.declaration.handler
 
     def _declare(
-        self, function: Callable[..., Any], name: str | None, given: Mapping[str, Any], *, external: bool
-    ) -> Registered:
-        name = check_name(getattr(function, "__name__", None) if name is None else name, "the name of a job")
+        self, function: Callable[P, R], name: str | None, given: Mapping[str, Any], *, external: bool
+    ) -> JobFunction[P, R, Any]:
+        name = _name_of(function) if name is None else check_name(name, "the name of a job")
+        check_known(given, _EXTERNAL_OPTIONS if external else _OPTIONS, f'of job "{name}"')
         values = dict(given)
-        record = {"record": values.pop("record")} if "record" in values else {}
-        check_known(values, JobSettings, f'of job "{name}"')
         answers = (name, *_aliases(name, values.pop("aliases", ())))
-        declaration = Declaration(self, name, function, values | record, external=external)
-        entry = _Entry(JobFunction(declaration), answers, declaration.place, external)
-        for registry in filter(None, (self._taker, self)):
-            registry._enter(entry)  # noqa: SLF001 - of the same kind
-        return entry.job
-
-    def _enter(self, entry: "_Entry") -> None:
-        self._refuse_twins(entry)
-        self._entries.append(entry)
-        self._places.update(dict.fromkeys(entry.answers, entry.place))
-        if not entry.external:
-            self._declared[entry.job.name] = entry.job
-            self._answers.update(dict.fromkeys(entry.answers, entry.job))
-
-    def _refuse_twins(self, entry: "_Entry") -> None:
-        for answer in entry.answers:
-            if answer in self._places:
-                raise ConfigError(
-                    f'two jobs answer to "{answer}": {self._places[answer]} and {entry.place}; '
-                    f"give one of them another name="
-                )
+        declaration = Declaration(self, name, function, values, external=external)
+        job: JobFunction[P, R, Any] = JobFunction(declaration)
+        self._registry.enter([Entry(job, declaration, answers)])
+        return job
 
 
-class _Entry(NamedTuple):
-    job: Registered
-    answers: tuple[str, ...]
-    place: str
-    external: bool
+def _name_of(function: object) -> str:
+    name = getattr(function, "__name__", None)
+    if name is None:
+        raise ConfigError(f"expected a function that has a name, got {function!r:.80}; give the job a name=")
+    return check_name(name, "the name of a job")
 
 
 def _aliases(name: str, given: object) -> list[str]:

@@ -54,7 +54,7 @@ class Treadle(Jobs):
         super().__init__()
         self.max_payload = check_count(max_payload, "max_payload of an app", most=HARD_PAYLOAD)
         self.defaults: JobDefaults = defaults or {}
-        check_known(self.defaults, JobDefaults, "in defaults of an app")
+        check_known(self.defaults, JobDefaults.__annotations__, "in defaults of an app")
         checked(self.defaults, "in defaults of an app")
         self.sync_in_loop = sync_in_loop
         self.jobs = StoredJobs(self)
@@ -215,7 +215,7 @@ class Treadle(Jobs):
             expected = "a mapping of names to values" if as_mapping else "a list of values"
             raise ArgumentError(f'job "{name}": expected args to be {expected} on this store, got {args!r:.80}')
         values: Mapping[str, Any] | list[Any] = dict(args) if as_mapping else list(args)
-        known = self._answers.get(name)
+        known = self.find(name)
         declared = known.handler.options if known else JobOptions(executor="loop")
         return NewJob(
             name=check_name(name, "the name of a job"),
@@ -229,7 +229,7 @@ class Treadle(Jobs):
         )
 
     def _handle(self, name: str, job_id: str) -> Handle:
-        known = self._answers.get(name)
+        known = self.find(name)
         handle: Handle = known.handle(job_id) if known else Handle(self, job_id)
         return handle
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
@@ -24,30 +24,41 @@ _NAME = re.compile(r"[\w.\-:/ ]{1,127}")
 Errors = type[BaseException] | tuple[type[BaseException], ...]
 
 
-class JobDefaults(TypedDict, total=False):
-    """What an app may set for all of its jobs, and what a job may set for itself.
+class Written(TypedDict, total=False):
+    """What is written with every job, whoever runs it.
 
-    `queue`: "default". `max_attempts`: 20, the first run counted. `timeout`: seconds for one attempt, None for no
-    limit. `backoff`: takes the attempt that failed, from 1, and gives seconds; None: the default of the system that
-    wrote the job. `retry_on`: the only exceptions after which a job is tried again. `discard_on`: exceptions after
-    which it is not. `expires`: seconds after which a job that is due and has not started is discarded. `rerun`: False
-    for a job that is discarded, not run again, when its worker dies. `priority`: 0 (first) to 9, where the store has
-    one. `tags`: words to find the job by. `meta`: values that travel with it. `redact`: arguments whose values are
-    never shown.
+    `queue`: "default". `max_attempts`: 20, the first run counted. `priority`: 0 (first) to 9, where the store has one.
+    `tags`: words to find the job by. `meta`: values that travel with it.
     """
 
     queue: str
     max_attempts: int
+    priority: int
+    tags: Sequence[str]
+    meta: Mapping[str, Any]
+
+
+class ExternalSettings(Written, total=False):
+    """What may be set for a job that another program runs. `redact`: arguments whose values are never shown."""
+
+    redact: Sequence[str]
+
+
+class JobDefaults(ExternalSettings, total=False):
+    """What an app may set for all of its jobs, and what a job may set for itself.
+
+    `timeout`: seconds for one attempt, None for no limit. `backoff`: takes the attempt that failed, from 1, and gives
+    seconds; None: the default of the system that wrote the job. `retry_on`: the only exceptions after which a job is
+    tried again. `discard_on`: exceptions after which it is not. `expires`: seconds after which a job that is due and
+    has not started is discarded. `rerun`: False for a job that is discarded, not run again, when its worker dies.
+    """
+
     timeout: float | None
     backoff: Backoff | None
     retry_on: Errors
     discard_on: Errors
     expires: float | None
     rerun: bool
-    priority: int
-    tags: Sequence[str]
-    meta: Mapping[str, Any]
-    redact: Sequence[str]
 
 
 class JobSettings(JobDefaults, total=False):
@@ -57,14 +68,9 @@ class JobSettings(JobDefaults, total=False):
     executor: Executor
 
 
-class CallSettings(TypedDict, total=False):
+class CallSettings(Written, total=False):
     """What one call may set: as its job's, and when. `delay` is seconds, `at` an aware datetime or epoch seconds."""
 
-    queue: str
-    max_attempts: int
-    priority: int
-    tags: Sequence[str]
-    meta: Mapping[str, Any]
     delay: float
     at: datetime | float
 
@@ -100,15 +106,14 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     at: float | None = None
 
 
-def check_known(given: Collection[str], known: type, of: str) -> None:
-    """Refuse an option that the TypedDict `known` does not have, with the nearest name."""
-    names = list(known.__annotations__)
-    unknown = next((name for name in given if name not in names), None)
+def check_known(given: Iterable[str], known: Collection[str], of: str) -> None:
+    """Refuse an option that is not among those that are `known`, with the nearest name."""
+    unknown = next((name for name in given if name not in known), None)
     if unknown is None:
         return
-    near = difflib.get_close_matches(unknown, names, 1)
+    near = difflib.get_close_matches(unknown, known, 1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
-    raise ConfigError(f'expected the options {of} to be among {", ".join(names)}, got "{unknown}"{hint}')
+    raise ConfigError(f'expected the options {of} to be among {", ".join(known)}, got "{unknown}"{hint}')
 
 
 def checked(given: Mapping[str, Any], of: str) -> dict[str, Any]:

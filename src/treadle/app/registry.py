@@ -1,0 +1,76 @@
+"""Which job answers to which name, in a collection of jobs and in the app that took it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from treadle.app.function import Declaration, JobFunction
+from treadle.app.surface import Home
+from treadle.errors import ConfigError
+
+Registered = JobFunction[..., Any, Any]
+
+
+class Entry(NamedTuple):
+    """A registered job, and every name that it answers to."""
+
+    job: Registered
+    declaration: Declaration
+    answers: tuple[str, ...]
+
+
+class Registry:
+    """The entries of one collection; whatever is entered is entered with its `taker` too."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.taker: Registry | None = None
+        self.entries: list[Entry] = []
+        self._answers: dict[str, Entry] = {}
+
+    def find(self, name: str) -> Entry | None:
+        """The entry that answers to a name, in any peer's spelling: `A::B`, `Elixir.A.B` and `A.B/1` are `A.B`."""
+        found = self._answers.get(name)
+        if found is None:
+            found = self._answers.get(name.replace("::", ".").removeprefix("Elixir.").partition("/")[0])
+        return found
+
+    def include(self, other: "Registry") -> None:
+        """Take the entries of another, now and later. Raises ConfigError, and then takes none."""
+        if other.taker is self:
+            return
+        if other.taker is not None or other in self._takers():
+            raise ConfigError("expected a collection of jobs that nobody took yet, got one that belongs to another")
+        self.enter(other.entries)
+        other.taker = self
+
+    def enter(self, entries: Sequence[Entry]) -> None:
+        """Enter all of them, here and with whoever took this collection. Raises ConfigError, and then enters none."""
+        takers = tuple(self._takers())
+        # The outermost has every name that the others have: what it does not refuse, none does.
+        takers[-1].refuse_twins(entries)
+        for taker in takers:
+            taker.add(entries)
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Enter them here alone."""
+        self.entries += entries
+        for entry in entries:
+            self._answers.update(dict.fromkeys(entry.answers, entry))
+
+    def refuse_twins(self, entries: Sequence[Entry]) -> None:
+        """Raise ConfigError where one of them answers to a name that another has."""
+        for entry in entries:
+            for answer in entry.answers:
+                twin = self._answers.get(answer)
+                if twin is not None:
+                    raise ConfigError(
+                        f'two jobs answer to "{answer}": {twin.declaration.place} and {entry.declaration.place}; '
+                        f"give one of them another name="
+                    )
+
+    def _takers(self) -> "Iterator[Registry]":
+        """This collection, the one that took it, and so on."""
+        taker: Registry | None = self
+        while taker is not None:
+            yield taker
+            taker = taker.taker
