@@ -2,6 +2,8 @@
 
 import asyncio
 import concurrent.futures
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
@@ -132,6 +134,12 @@ def test_a_recorded_job_enqueued_by_a_name_that_it_answers_to_has_its_result(app
     assert isinstance(app.enqueue("MyApp.Kept"), ResultHandle)
 
 
+def test_a_registered_job_enqueued_by_name_takes_its_declared_options(app: Treadle, welcome: Registered) -> None:
+    job = view(app, app.enqueue("welcome", {"user_id": 1}))
+    assert (job.queue, job.max_attempts) == ("mail", 5)
+    assert view(app, app.enqueue("welcome", {"user_id": 1}, queue="slow")).queue == "slow"
+
+
 @pytest.mark.parametrize("args", [[1], "ab", b"ab", 5, {1}])
 def test_args_of_another_shape_than_the_stores_are_refused(app: Treadle, args: Any) -> None:  # noqa: ANN401
     with pytest.raises(ArgumentError) as caught:
@@ -168,6 +176,30 @@ def test_a_blocking_call_where_a_loop_runs_is_refused_with_the_name_of_its_twin(
             assert str(caught.value) == text
 
     asyncio.run(story())
+
+
+def test_an_app_may_allow_blocking_calls_where_a_loop_runs(tmp_path: Path) -> None:
+    app = Treadle(f"sqlite:///{tmp_path}/jobs.db", sync_in_loop="allow")
+    job = app.job(name="work")(lambda: None)
+
+    async def story() -> State | None:
+        return job.enqueue().status()
+
+    assert asyncio.run(story()) is State.AVAILABLE
+    app.close()
+
+
+def test_a_notebooks_cell_may_block_its_loop() -> None:
+    program = (
+        "import asyncio, builtins, treadle\n"
+        "builtins.__IPYTHON__ = True\n"
+        "app = treadle.Treadle('sqlite://')\n"
+        "job = app.job(name='work')(lambda: None)\n"
+        "async def cell(): print(job.enqueue().status().value)\n"
+        "asyncio.run(cell())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("available\n", "")
 
 
 def test_a_thread_beside_a_loop_may_block(app: Treadle, welcome: Registered) -> None:

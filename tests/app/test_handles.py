@@ -145,3 +145,24 @@ def test_a_job_of_which_nothing_is_kept_has_no_status_and_cannot_be_cancelled(tm
     assert handle.status() is None
     assert handle.cancel() is False
     app.close()
+
+
+def test_a_plain_handle_has_no_value_and_says_why(tmp_path: Path) -> None:
+    app = Treadle(f"sqlite:///{tmp_path}/jobs.db")
+    handle: Any = app.job(name="plain")(lambda: None).enqueue()
+    text = (
+        "expected the handle of a job declared with record=True, got one whose value is not kept: it has no result, "
+        "and cannot be awaited"
+    )
+
+    async def wait() -> None:
+        await handle
+
+    with pytest.raises(TypeError) as awaited:
+        asyncio.run(wait())
+    with pytest.raises(AttributeError) as asked:
+        _ = handle.result
+    assert [str(awaited.value), str(asked.value)] == [text, text]
+    with pytest.raises(AttributeError, match="a Handle has no attribute 'results'"):
+        _ = handle.results
+    app.close()
