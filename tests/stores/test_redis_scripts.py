@@ -71,7 +71,10 @@ SAMPLES: dict[str, Sample] = {
     "drop": Sample([("retry", "zset"), ("result", "string")], ["zset", "due", "{}"]),
     "resume": Sample([("suspended:mail", "list"), ("queues", "set"), ("queue:mail", "list")], ["1\0{}", "mail"]),
     "ask_cancel": Sample([("inflight", "hash"), ("cancel", "set")], [CLAIM]),
-    "report": Sample([("processes", "set"), *PROCESS], ["me", 60, 2, "busy", 1, "t0", "{}"]),
+    "report": Sample(
+        [("processes", "set"), *PROCESS, *[(f"done:{number}", "hash") for number in range(8)]],
+        ["me", 60, 2, "mail", 3, 2, "busy", 1, "t0", "{}"],
+    ),
     "tally": Sample([("inflight", "hash")], []),
     "work": Sample([("queue:mail", "list"), ("inflight", "hash")], [1]),
 }

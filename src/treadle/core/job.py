@@ -14,8 +14,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
     `args` is JSON in the shape that the store keeps: a list for Redis, an object for Oban's table.
     `delay` is seconds from the store's own clock; `at` an instant that the caller gave, seconds since the epoch.
-    At most one of them is set; neither means now. `rerun` is False for a job that must not run again when its worker
-    dies. `meta` is JSON-ready.
+    At most one of them is set; neither means now. `priority` is 0, the first, to 9; a store without priorities ignores
+    it. `rerun` is False for a job that must not run again when its worker dies. `meta` holds what JSON has.
     """
 
     name: str
@@ -82,3 +82,4 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     owner: str | None = None
     tags: tuple[str, ...] = ()
     meta: Mapping[str, Any] = {}
+    priority: int = 0

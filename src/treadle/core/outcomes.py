@@ -109,12 +109,23 @@ def after_failure(job: Job, failure: Failure, *, jitter: float) -> Outcome:
     return Retried(backoff.exponential(job.attempt, job.max_attempts, jitter), failure)
 
 
+LOST = Failure("WorkerDied", "lost: its worker ended while it may have run, and it must not run again (rerun=False)")
+"""Why a job with `rerun=False` ends that nobody can say of whether it ran."""
+
+
 def after_death(job: Job, *, alone: bool) -> Outcome:
     """The outcome of a job that ran when its worker died by itself. A death counts only if the job ran alone."""
+    if not job.rerun:
+        return Discarded(LOST)
     deaths = job.deaths + alone
     if deaths < DEATHS_ALLOWED:
         return SetAside(deaths)
     return Discarded(Failure("WorkerDied", f"crashed its worker {deaths} times"))
+
+
+def after_stop(job: Job) -> Outcome:
+    """The outcome of a job that was broken off because its worker stops: it did not fail, but it has begun."""
+    return Released() if job.rerun else Discarded(LOST)
 
 
 def after_overrun(job: Job, *, jitter: float) -> Outcome:

@@ -7,6 +7,7 @@ settlement that had been applied is answered REPEATED.
 
 import zlib
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Literal, Protocol
 
 import msgspec
@@ -18,6 +19,13 @@ from treadle.core.states import State
 
 ANY_QUEUE = "(any queue)"
 """Where a store would have to read every one of very many jobs to tell their queues, `counts` has them under this."""
+
+
+class Ability(StrEnum):
+    """What not every store can do."""
+
+    PRIORITY = "priority"
+    """Jobs of a lower `priority` are claimed first."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -79,7 +87,8 @@ class Rescued(msgspec.Struct, frozen=True):
 class OwnerReport(msgspec.Struct, frozen=True, kw_only=True):
     """What an owner shows of itself to dashboards. `started` is seconds since the epoch; `rss` is in KiB.
 
-    `embedded` says that its process is not ours to quiet or stop.
+    `embedded` says that its process is not ours to quiet or stop. `done` is how many jobs of each queue it completed
+    since the last report that was accepted.
     """
 
     owner: str
@@ -92,6 +101,36 @@ class OwnerReport(msgspec.Struct, frozen=True, kw_only=True):
     completed: int
     failed: int
     embedded: bool = False
+    done: Mapping[str, int] = {}
+
+
+class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
+    """A live process that takes jobs from this store. `queues` is empty where the store does not know them.
+
+    `name` is how it calls itself: an owner, or what its own `program` names it by.
+    """
+
+    name: str
+    queues: tuple[str, ...] = ()
+    program: str = "treadle"
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it is another program, such as "sidekiq", with jobs of its own."""
+        return self.program != "treadle"
+
+
+class QueueView(msgspec.Struct, frozen=True, kw_only=True):
+    """How a queue does now.
+
+    `available` jobs wait for a worker; a store that has to count them may stop at a million. `age` is how many seconds
+    ago the one that waits longest was due, None where none waits or the store cannot tell. `rate` is how many jobs of
+    it treadle's workers completed in a second, over about the last minute.
+    """
+
+    available: int = 0
+    age: float | None = None
+    rate: float = 0.0
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -142,6 +181,7 @@ class Produces(Protocol):
     """Called by producers."""
 
     shape: Shape
+    abilities: frozenset[Ability]
 
     async def insert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
         """Insert all or none; the ids, in order. Raises StoreFull, Unconfirmed."""
@@ -222,6 +262,14 @@ class Inspects(Protocol):
 
         States that a store does not keep are missing.
         """
+        ...
+
+    async def queues(self) -> Mapping[str, QueueView]:
+        """How the queues do. Costs the same however many jobs wait; a queue with nothing to tell may be missing."""
+        ...
+
+    async def workers(self) -> Sequence[WorkerView]:
+        """The live processes: ours by their leases, those of foreign programs by their own rules."""
         ...
 
     async def work(self, owners: Sequence[str], queues: Sequence[str]) -> Work:

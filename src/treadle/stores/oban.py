@@ -7,8 +7,8 @@ from uuid import NAMESPACE_DNS, uuid5
 
 import msgspec
 
-from treadle.core.arguments import DEPTH_LIMIT, load_json, too_deep
-from treadle.core.job import JobError, JobView
+from treadle.core.arguments import DEPTH_LIMIT, dump, load_json, too_deep
+from treadle.core.job import Job, JobError, JobView, NewJob
 from treadle.core.outcomes import (
     Cancelled,
     Completed,
@@ -27,6 +27,9 @@ _encode = msgspec.json.Encoder().encode
 _read_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _read_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
+
+# Our own key in `meta`: false where a job must not run again when its worker dies.
+_RERUN = "treadle_rerun"
 
 # The end of the year 9999: a stamp has four digits for the year.
 _LATEST = 253_402_300_799.0
@@ -152,11 +155,36 @@ def _error_of(item: object) -> JobError:
     )
 
 
+def meta_of(job: NewJob) -> str:
+    """What stands in `meta` of a new job. Raises ArgumentError for what is no JSON."""
+    if job.rerun and not job.meta:
+        return "{}"
+    meta = {**job.meta} if job.rerun else {**job.meta, _RERUN: False}
+    return dump(meta, f'meta of job "{job.name}"').decode()
+
+
+def tags_of(job: NewJob) -> str:
+    """What stands in `tags` of a new job. Raises ArgumentError for what is no text."""
+    return dump(list(job.tags), f'tags of job "{job.name}"').decode() if job.tags else "[]"
+
+
+def job_of(row: Sequence[Any], queue: str, attempt: int) -> Job:
+    """A row that is lent: id, worker, args, meta, attempt, max_attempts, deaths, tags, seconds that it was overdue."""
+    job_id, worker, args, raw_meta, _, most, deaths, raw_tags, waited, *_ = row
+    name = worker.decode("utf-8", "replace")
+    if raw_meta == b"{}" and raw_tags == b"[]":
+        return Job(str(job_id), name, queue, args, attempt, most, "treadle", deaths, True, waited)
+    meta, tags = _json(raw_meta, dict), _tags(raw_tags)
+    rerun = meta.pop(_RERUN, True) is not False
+    return Job(str(job_id), name, queue, args, attempt, most, "treadle", deaths, rerun, waited, tags, meta)
+
+
 def view_of(row: Sequence[Any]) -> JobView:
     """A row, its columns in the order of Oban's table, for people: whatever stands there is shown, nothing raises."""
-    job_id, state, queue, worker, args, meta, tags, errors, attempt, most, _priority, *moments = row
+    job_id, state, queue, worker, args, meta, tags, errors, attempt, most, priority, *moments = row
     inserted, scheduled, attempted, by, cancelled, completed, discarded = moments
-    holders = _json(by, list)
+    holders, shown = _json(by, list), _json(meta, dict)
+    shown.pop(_RERUN, None)
     return JobView(
         id=str(job_id),
         state=State(state),
@@ -171,9 +199,14 @@ def view_of(row: Sequence[Any]) -> JobView:
         finished_at=instant(completed) or instant(discarded) or instant(cancelled),
         errors=errors_of(errors),
         owner=str(holders[0]) if holders else None,
-        tags=tuple(str(tag) for tag in _json(tags, list)),
-        meta=_json(meta, dict),
+        tags=_tags(tags),
+        meta=shown,
+        priority=priority if isinstance(priority, int) else 0,
     )
+
+
+def _tags(raw: object) -> tuple[str, ...]:
+    return tuple(str(tag) for tag in _json(raw, list))
 
 
 def _text(value: object) -> str:

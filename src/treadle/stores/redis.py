@@ -9,6 +9,7 @@ from treadle.core.clock import Clock
 from treadle.core.job import JobView, NewJob
 from treadle.core.states import State
 from treadle.errors import Unconfirmed
+from treadle.stores import redis_activity as activity
 from treadle.stores import redis_claims as claims
 from treadle.stores import redis_dashboard as dashboard
 from treadle.stores import redis_doctor as doctor
@@ -16,17 +17,20 @@ from treadle.stores import redis_inspection as inspection
 from treadle.stores import redis_jobs as jobs
 from treadle.stores import redis_rescue as giving_back
 from treadle.stores.contract import (
+    Ability,
     Claim,
     Demand,
     Finding,
     JobQuery,
     OwnerReport,
+    QueueView,
     Rescued,
     Result,
     Settled,
     Settlement,
     Watch,
     Work,
+    WorkerView,
 )
 from treadle.stores.redis_client import Client, Draw
 from treadle.stores.redis_errors import ReplyLost
@@ -42,6 +46,7 @@ class RedisStore:
     """
 
     shape = Shape.LIST
+    abilities: frozenset[Ability] = frozenset()
 
     def __init__(
         self,
@@ -136,6 +141,14 @@ class RedisStore:
     async def counts(self) -> Mapping[str, Mapping[State, int]]:
         """Queue → state → number of jobs."""
         return await jobs.counts(self._client)
+
+    async def queues(self) -> Mapping[str, QueueView]:
+        """How the queues do; the age is that of the job that is next, by when it was pushed, as Sidekiq shows it."""
+        return await activity.queues(self._client)
+
+    async def workers(self) -> Sequence[WorkerView]:
+        """The live processes: owners within their lease, and those of Sidekiq and Exq that beat within a minute."""
+        return await activity.workers(self._client)
 
     async def work(self, owners: Sequence[str], queues: Sequence[str]) -> Work:
         """What a drain still has to wait for."""

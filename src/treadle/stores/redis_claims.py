@@ -73,7 +73,7 @@ async def claim(client: Client, owner: str, demands: Sequence[Demand]) -> list[C
             await _note_broken(client, asked, error)
             continue
         prefix = reply[0].decode()
-        client.saw_time(float(prefix[:17]))
+        client.saw_time(claimed_at(prefix))
         claims, poison = _lent(client, reply, prefix, asked)
         await _bury(client, owner, poison)
         if claims or not poison:
@@ -94,7 +94,7 @@ async def held(client: Client, owner: str) -> list[Claim]:
             continue
         queue, deaths, text = opened(entry)
         try:
-            job = sidekiq.read(text, queue, int(deaths or 0))
+            job = sidekiq.read(text, queue, int(deaths or 0), claimed_at(token))
         except sidekiq.Malformed as error:
             poison.append((token.decode(), queue, text, str(error)))
             continue
@@ -108,6 +108,11 @@ def opened(entry: bytes) -> tuple[str, bytes, bytes]:
     queue, deaths, *text = entry.split(b"\0", 2)
     # What stood among suspects and was none has no second divider.
     return decode(queue), *((deaths, text[0]) if text else (b"0", deaths))
+
+
+def claimed_at(token: str | bytes) -> float:
+    """The server's time at the claim, with which each of its tokens begins."""
+    return float(token[:17])
 
 
 def settling(
@@ -159,7 +164,7 @@ def _lent(
     lists = [(queue, demand.alone) for demand in demands for queue in demand.queues]
     claims: list[Claim] = []
     poison: list[_Poison] = []
-    read, number = sidekiq.read, 0
+    read, number, now = sidekiq.read, 0, claimed_at(prefix)
     for group in reply[1:]:
         queue, alone = lists[group[0]]
         for entry in group[1:]:
@@ -171,7 +176,7 @@ def _lent(
                     count, divider, rest = entry.partition(b"\0")
                     text = rest if divider else entry
                     deaths = int(count)
-                job = read(text, queue, deaths)
+                job = read(text, queue, deaths, now)
                 claims.append(
                     Lent(job, token, False, text, alone)
                     if len(text) < LARGE

@@ -32,13 +32,17 @@ async def report(client: Client, shown: OwnerReport) -> list[str]:
         "concurrency": shown.concurrency,
         "rtt_us": client.round_trip_us,
     }
-    args: list[Argument] = [encode(shown.owner), SECONDS, 2 * len(fields)]
+    args: list[Argument] = [encode(shown.owner), SECONDS, 2 * len(shown.done)]
+    for queue, number in shown.done.items():
+        args += [encode(queue), number]
+    args.append(2 * len(fields))
     for name, value in fields.items():
         args += [name, value]
-    for number, claim in enumerate(shown.running):
-        args += [f"t{number}", _running(claim, host, pid)]
+    for index, claim in enumerate(shown.running):
+        args += [f"t{index}", _running(claim, host, pid)]
     began = clock()
-    names = await client.back.run(ScriptCall("report", [keys.processes, *keys.process(shown.owner)], args))
+    named = [keys.processes, *keys.process(shown.owner), *keys.done]
+    names = await client.back.run(ScriptCall("report", named, args))
     client.round_trip_us = int((clock() - began) * 1e6)
     return [name for name in map(decode, names) if name in SIGNALS]
 

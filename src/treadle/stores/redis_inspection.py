@@ -7,7 +7,7 @@ from treadle.core.job import JobView
 from treadle.core.states import State
 from treadle.stores import sidekiq
 from treadle.stores.contract import JobQuery
-from treadle.stores.redis_claims import opened
+from treadle.stores.redis_claims import claimed_at, opened
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_jobs import holders, queue_names, staging
 from treadle.stores.redis_scripts import ScriptCall
@@ -124,11 +124,11 @@ async def _sorted(client: Client, state: State, key: bytes) -> AsyncIterator[Fou
     start = 0
     while True:
         [reply] = await client.back.ask(("ZREVRANGE", key, start, start + PAGE - 1, "WITHSCORES"))
-        scored = _scored(reply)
-        for text, score in scored:
+        entries = scored(reply)
+        for text, score in entries:
             yield Found(view(text, state, score=score), key, text, text)
         start += PAGE
-        if len(scored) < PAGE:
+        if len(entries) < PAGE:
             return
 
 
@@ -138,12 +138,12 @@ async def _claimed(client: Client) -> AsyncIterator[Found]:
         _, entries, _ = await client.back.run(ScriptCall("held", [key, client.keys.cancel(owner)], []))
         for token, entry in zip(entries[::2], entries[1::2], strict=True):
             queue, _, text = opened(entry)
-            shown = view(text, State.EXECUTING, queue=queue, score=float(token[:17]), owner=owner)
+            shown = view(text, State.EXECUTING, queue=queue, score=claimed_at(token), owner=owner)
             yield Found(shown, key, token, text)
 
 
-def _scored(reply: Sequence[Any]) -> list[tuple[bytes, float]]:
-    """Pairs as RESP 3 gives them, or the flat list of RESP 2."""
+def scored(reply: Sequence[Any]) -> list[tuple[bytes, float]]:
+    """Members and scores: pairs as RESP 3 gives them, or the flat list of RESP 2."""
     if reply and isinstance(reply[0], list):
         return [(text, float(score)) for text, score in reply]
     return [(text, float(score)) for text, score in zip(reply[::2], reply[1::2], strict=True)]

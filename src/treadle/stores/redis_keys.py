@@ -1,5 +1,9 @@
 """The names of the keys that the Redis store reads and writes: Sidekiq's, and our own below `treadle:`."""
 
+# Completions are counted by so many seconds, each in one of so many keys that are used in turn.
+DONE_SLOT = 10
+_DONE_KEYS = 8
+
 
 def encode(name: str) -> bytes:
     """A name's bytes; foreign names that are no UTF-8 come through unchanged."""
@@ -21,6 +25,10 @@ class Keys:
         self.retry = self._prefix + b"retry"
         self.dead = self._prefix + b"dead"
         self.processes = self._prefix + b"processes"
+        # Where Exq without a namespace keeps them, whose keys begin with the colon all the same.
+        self.bare_processes = self._prefix + b"processes" if namespace else b":processes"
+        # How many jobs of each queue were completed, by queue, in the ten seconds that are this key's turn.
+        self.done = [self._prefix + b"treadle:done:%d" % number for number in range(_DONE_KEYS)]
         self.owners = self._prefix + b"treadle:owners"
         self.fenced = self._prefix + b"treadle:fenced"
         self.leaving = self._prefix + b"treadle:leaving"

@@ -14,13 +14,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from treadle.core.arguments import too_deep
+from treadle.core.arguments import dump, too_deep
 from treadle.core.job import Job, NewJob
 from treadle.core.outcomes import MESSAGE_LIMIT, Failure
 from treadle.stores.members import Change, Mark, Segment, Spliced, members, splice, unchanged
 
 # Sidekiq's default: config.rb, `max_retries`.
 MAX_RETRIES = 25
+
+# Sidekiq 8 writes milliseconds, all others seconds: this many seconds are the year 5138, so many milliseconds 1973.
+MILLISECONDS_FROM = 1e11
+_LAST_MILLISECOND = 1e15
 
 # Bytes that are looked at together where the whole might be large.
 _AT_ONCE = 1 << 16
@@ -52,6 +56,10 @@ class _Envelope(msgspec.Struct, rename={"name": "class"}):
     retry: Any = None
     retry_count: Any = None
     trd: Any = msgspec.UNSET
+    enqueued_at: Any = None
+    tags: Any = None
+    trd_meta: Any = None
+    trd_rerun: Any = None
 
 
 class _Details(msgspec.Struct, rename={"name": "class"}):
@@ -66,7 +74,11 @@ class _Details(msgspec.Struct, rename={"name": "class"}):
     dead: Any = None
     backtrace: Any = None
     failed_at: Any = None
+    enqueued_at: Any = None
+    tags: Any = None
     trd_deaths: Any = None
+    trd_meta: Any = None
+    trd_rerun: Any = None
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
@@ -77,8 +89,8 @@ _encode = msgspec.json.Encoder().encode
 # Reading
 
 
-def read(text: bytes, queue: str, deaths: int = 0) -> Job:
-    """The job that a payload of this queue describes. Raises Malformed."""
+def read(text: bytes, queue: str, deaths: int = 0, now: float = 0.0) -> Job:
+    """The job that a payload of this queue describes, claimed `now`. Raises Malformed."""
     try:
         given: _Envelope | _Details = _decode(text)
     except (msgspec.DecodeError, RecursionError):
@@ -97,7 +109,19 @@ def read(text: bytes, queue: str, deaths: int = 0) -> Job:
     # bool is an int: `true` would be read as one failure.
     attempt = failures + 2 if type(failures) is int else 1
     origin = "sidekiq" if given.trd is msgspec.UNSET else "treadle"
-    return Job(jid, name, queue, args, max(attempt, 1), attempts_of(given.retry), origin, deaths)
+    most, waited, at = attempts_of(given.retry), 0.0, given.enqueued_at
+    if (type(at) is float or type(at) is int) and 0 < at < _LAST_MILLISECOND:
+        waited = max(now - (at if at < MILLISECONDS_FROM else at / 1000), 0.0)
+    if given.tags is None and given.trd_meta is None and given.trd_rerun is None:
+        return Job(jid, name, queue, args, max(attempt, 1), most, origin, deaths, True, waited)
+    rerun, tags = given.trd_rerun is not False, tags_of(given.tags)
+    meta = given.trd_meta if isinstance(given.trd_meta, dict) else {}
+    return Job(jid, name, queue, args, max(attempt, 1), most, origin, deaths, rerun, waited, tags, meta)
+
+
+def tags_of(tags: object) -> tuple[str, ...]:
+    """The tags that stand in a payload; none for what is no list."""
+    return tuple(str(tag) for tag in tags) if isinstance(tags, list) else ()
 
 
 def around(text: bytes, args: bytes) -> tuple[bytes, bytes] | None:
@@ -131,14 +155,22 @@ def due(text: bytes) -> Due:
 
 
 def head(job: NewJob, jid: str) -> bytes:
-    """The text of a new job up to its first time, `created_at`."""
-    return b'{"retry":%d,"queue":%b,"class":%b,"args":%b,"jid":"%b","created_at":' % (
+    """The text of a new job up to its first time, `created_at`. Raises ArgumentError for a `meta` that is no JSON."""
+    return b'{"retry":%d,"queue":%b,"class":%b,"args":%b,"jid":"%b",%b"created_at":' % (
         job.max_attempts - 1,
         _encode(job.queue),
         _encode(job.name),
         job.args,
         jid.encode(),
+        b"" if job.rerun and not job.tags and not job.meta else _marks(job),
     )
+
+
+def _marks(job: NewJob) -> bytes:
+    """The members that few jobs have, each with its comma. Only `tags` is Sidekiq's."""
+    tags = b'"tags":%b,' % dump(list(job.tags), f'tags of job "{job.name}"') if job.tags else b""
+    meta = b'"trd_meta":%b,' % dump(dict(job.meta), f'meta of job "{job.name}"') if job.meta else b""
+    return tags + meta + (b"" if job.rerun else b'"trd_rerun":false,')
 
 
 def failed(text: bytes, queue: str, failure: Failure) -> Spliced:

@@ -10,9 +10,6 @@ from treadle.core.states import State
 from treadle.errors import ArgumentError
 from treadle.stores import sidekiq
 
-# Sidekiq 8 writes milliseconds, all others seconds: this many seconds are the year 5138, so many milliseconds 1973.
-_MILLISECONDS_FROM = 1e11
-
 
 def view(
     text: bytes, state: State, *, queue: str | None = None, score: float | None = None, owner: str | None = None
@@ -27,7 +24,6 @@ def view(
         return _strange(text, state, queue, score)
     waits = state is not State.EXECUTING
     at = instant(score)
-    tags = members.get("tags")
     return JobView(
         id=job.id,
         state=state,
@@ -42,7 +38,8 @@ def view(
         finished_at=at if state is State.DISCARDED else None,
         errors=_errors(members, job.attempt),
         owner=owner,
-        tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
+        tags=job.tags,
+        meta=job.meta,
     )
 
 
@@ -56,7 +53,7 @@ def instant(value: object) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
+        seconds = value / 1000 if abs(value) >= sidekiq.MILLISECONDS_FROM else value
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
         return None

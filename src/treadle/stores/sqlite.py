@@ -13,21 +13,25 @@ from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
 from treadle.core.job import JobView, NewJob
 from treadle.core.states import State
+from treadle.stores import sqlite_activity as activity
 from treadle.stores import sqlite_claims as claims
 from treadle.stores import sqlite_doctor as doctor
 from treadle.stores import sqlite_jobs as table
 from treadle.stores.contract import (
+    Ability,
     Claim,
     Demand,
     Finding,
     JobQuery,
     OwnerReport,
+    QueueView,
     Rescued,
     Result,
     Settled,
     Settlement,
     Watch,
     Work,
+    WorkerView,
 )
 from treadle.stores.lane import Lane
 from treadle.stores.sqlite_database import Database
@@ -42,12 +46,21 @@ T = TypeVar("T")
 class SqliteStore:
     """A store in one file, or in memory with the path ":memory:"; then it belongs to the process that made it.
 
-    `sync` is "normal", safe against the death of processes, or "full", safe against power cuts too.
+    `sync` is "normal", safe against the death of processes, or "full", safe against power cuts too. One that stands in
+    for another store takes jobs as that one does: with its `shape` and its `abilities`.
     """
 
-    shape = Shape.MAPPING
-
-    def __init__(self, path: str, *, clock: Clock, sync: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        clock: Clock,
+        sync: str,
+        shape: Shape = Shape.MAPPING,
+        abilities: frozenset[Ability] = frozenset({Ability.PRIORITY}),
+    ) -> None:
+        self.shape = shape
+        self.abilities = abilities
         self._clock = clock
         self._database = Database(path, sync)
         self._turn = 0
@@ -110,8 +123,9 @@ class SqliteStore:
         """Renew the leases of the owners that are enrolled and not fenced."""
         return await self._write(lambda connection: claims.beat(connection, owners, self._instant()))
 
-    async def report(self, report: OwnerReport) -> Sequence[str]:  # noqa: ARG002 - the contract's name
-        """Nothing: Oban's Lite engine has no dashboard that shows processes, and sends no signals."""
+    async def report(self, report: OwnerReport) -> Sequence[str]:
+        """Note what is served and was done. No signals: Oban's Lite engine has no dashboard that shows processes."""
+        await self._write(lambda connection: activity.report(connection, report, self._clock.now()))
         return ()
 
     async def stage(self, limit: int) -> int:
@@ -131,6 +145,14 @@ class SqliteStore:
     async def counts(self) -> Mapping[str, Mapping[State, int]]:
         """Queue → state → number of jobs."""
         return await self._read(table.counts)
+
+    async def queues(self) -> Mapping[str, QueueView]:
+        """How the queues do."""
+        return await self._read(activity.queues, self._clock.now())
+
+    async def workers(self) -> Sequence[WorkerView]:
+        """The live processes; of foreign programs nothing is known here."""
+        return await self._read(activity.workers, self._instant())
 
     async def work(self, owners: Sequence[str], queues: Sequence[str]) -> Work:
         """What a drain still has to wait for."""
@@ -180,7 +202,7 @@ class SqliteStore:
         self._boot = doctor.boot_id()
         self._lane = Lane("treadle-sqlite-write")
         self._reading = Lane("treadle-sqlite-read")
-        self._inserts = Inserts(self._database, self._clock)
+        self._inserts = Inserts(self._database, self._clock, self.shape)
         self._bell = Bell(self._database.version, alone=self._database.in_memory)
 
 

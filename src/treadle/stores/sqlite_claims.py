@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from treadle.core.job import Job
+from treadle.core.outcomes import LOST
 from treadle.errors import Fenced, NotEnrolled
 from treadle.stores.contract import Claim, Demand, Rescued
-from treadle.stores.oban import attempted_by, error_object, poison, stamp
+from treadle.stores.oban import attempted_by, error_object, failure_text, job_of, poison, stamp
 from treadle.stores.statements import statement
 
 _log = logging.getLogger("treadle.stores.sqlite")
@@ -86,7 +86,8 @@ class _Taking:
         waiting = statement("sqlite/waiting_alone" if alone else "sqlite/waiting")
         page = limit
         for _ in range(_ROUNDS):
-            rows = self._connection.execute(waiting, (queue, page)).fetchall()
+            values = {"queue": queue, "limit": page, "now": self._now}
+            rows = self._connection.execute(waiting, values).fetchall()
             sound = self._sound(rows)
             self._lend(queue, sound[:limit], alone=alone)
             limit -= len(sound)
@@ -117,42 +118,24 @@ class _Taking:
         if not alone:
             # A job that a person or a peer made available again is no suspect any more.
             forget(self._connection, suspects=ids)
-        self.claims += [
-            Claim(
-                Job(
-                    str(row[0]), row[1].decode("utf-8", "replace"), queue, row[2], row[4] + 1, row[5], "treadle", row[6]
-                ),
-                self._receipt,
-            )
-            for row in rows
-        ]
+        # A row's attempts are those before this one.
+        self.claims += [Claim(job_of(row, queue, row[4] + 1), self._receipt) for row in rows]
 
 
 def held(connection: Connection, owner: str) -> list[Claim]:
     """What stands as lent to this owner, oldest first."""
     return [
-        Claim(
-            Job(
-                id=str(row[0]),
-                name=row[1].decode("utf-8", "replace"),
-                queue=row[2].decode("utf-8", "replace"),
-                args=row[3],
-                attempt=row[4],
-                max_attempts=row[5],
-                deaths=row[6],
-            ),
-            row[7],
-            cancelled=bool(row[8]),
-        )
+        Claim(job_of(row, row[9].decode("utf-8", "replace"), row[4]), row[10], cancelled=bool(row[11]))
         for row in connection.execute(statement("sqlite/held"), (owner,))
     ]
 
 
 def leave(connection: Connection, owner: str, now: float) -> int:
-    """Give every claim back untouched and forget the owner, unless it was fenced: then the tombstone stays."""
+    """Give every claim back and forget the owner, unless it was fenced: then the tombstone stays."""
     ids = [row[0] for row in connection.execute(statement("sqlite/claims_of"), (owner,))]
     _give_back(connection, ids, now)
     connection.execute(statement("sqlite/forget_owner"), (owner,))
+    connection.execute(statement("sqlite/forget_serving"), (owner,))
     return len(ids)
 
 
@@ -180,10 +163,12 @@ def as_list(ids: Iterable[int]) -> str:
 
 
 def _give_back(connection: Connection, ids: list[int], now: float) -> None:
+    """Those that must not run again end here; all others wait again."""
     if ids:
-        listed = as_list(ids)
-        connection.execute(statement("sqlite/give_back"), {"ids": listed, "now": stamp(now)})
-        forget(connection, cancels=listed)
+        values = {"ids": as_list(ids), "now": stamp(now), "error": failure_text(LOST)}
+        lost = [row[0] for row in connection.execute(statement("sqlite/lose"), values).fetchall()]
+        connection.execute(statement("sqlite/give_back"), values)
+        forget(connection, suspects=as_list(lost), cancels=values["ids"])
 
 
 def _owner_state(connection: Connection, owner: str) -> Literal["alive", "fenced", "unknown"]:

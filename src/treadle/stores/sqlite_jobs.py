@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from treadle.core.arguments import Shape
 from treadle.core.job import JobView, NewJob
 from treadle.core.states import FINAL, State
 from treadle.errors import ArgumentError
 from treadle.stores.contract import JobQuery, Result, Work
-from treadle.stores.oban import last_error, stamp, state_of, view_of
+from treadle.stores.oban import last_error, meta_of, stamp, state_of, tags_of, view_of
 from treadle.stores.sqlite_claims import as_list, forget
 from treadle.stores.statements import statement
 
@@ -25,15 +26,18 @@ _ENDED = {State.COMPLETED: "completed_at", State.DISCARDED: "discarded_at", Stat
 _NO_ID = -1
 
 
-def check(jobs: Sequence[NewJob]) -> None:
+def check(jobs: Sequence[NewJob], shape: Shape) -> None:
     """Raise ArgumentError for a job that this table cannot keep, or that would stop an Elixir node."""
     for job in jobs:
-        if job.args[:1] != b"{":
+        if shape is Shape.MAPPING and job.args[:1] != b"{":
             raise ArgumentError(
                 f'job "{job.name}": expected its arguments as a JSON object, which Oban keeps, got {job.args!r:.60}'
             )
         if max(job.at or 0, job.delay or 0) > _LAST_INSTANT:
             raise ArgumentError(f'job "{job.name}": expected a time before the year 5000, got {job.at or job.delay}')
+        if job.tags or job.meta:
+            tags_of(job)
+            meta_of(job)
 
 
 def insert(connection: Connection, jobs: Sequence[NewJob], now: float) -> list[str]:
@@ -47,10 +51,11 @@ def insert(connection: Connection, jobs: Sequence[NewJob], now: float) -> list[s
     return [str(job_id) for job_id in range(last - len(jobs) + 1, last + 1)]
 
 
-def _row(job: NewJob, now: float, at: str) -> tuple[str, str, str, str, int, str, str]:
+def _row(job: NewJob, now: float, at: str) -> tuple[str | int, ...]:
     due = job.at if job.at is not None else now + (job.delay or 0)
     state, scheduled = ("scheduled", stamp(due)) if due > now else ("available", at)
-    return state, job.queue, job.name, job.args.decode(), job.max_attempts, at, scheduled
+    first = state, job.queue, job.name, job.args.decode(), job.max_attempts, at, scheduled
+    return *first, job.priority, tags_of(job), meta_of(job)
 
 
 def stage(connection: Connection, limit: int, now: float) -> int:
@@ -68,13 +73,13 @@ def finished_before(connection: Connection, older_than: Mapping[State, float], l
         if state in FINAL:
             values: dict[str, Any] = {"state": state.value, "cut": stamp(now - age)}
             text = statement(f"sqlite/ended_{state.value}")
-            for queue, priority in _groups(connection, state):
+            for queue, priority in groups(connection, state):
                 values |= {"queue": queue, "priority": priority, "limit": limit - len(found)}
                 found += [row[0] for row in connection.execute(text, values)]
     return found
 
 
-def _groups(connection: Connection, state: State) -> Iterator[tuple[str, int]]:
+def groups(connection: Connection, state: State) -> Iterator[tuple[str, int]]:
     """The pairs of queue and priority that occur in a state, by one look into the index for each."""
     group = connection.execute(statement("sqlite/first_group"), (state.value,)).fetchone()
     while group is not None:
@@ -90,6 +95,7 @@ def prune(connection: Connection, ids: Sequence[int], now: float) -> int:
     connection.execute(statement("sqlite/prune_results"), (stamp(now - DAY),))
     connection.execute(statement("sqlite/prune_settled"), (stamp(now - HOUR),))
     connection.execute(statement("sqlite/prune_owners"), (stamp(now - DAY),))
+    connection.execute(statement("sqlite/prune_serving"))
     connection.execute(statement("sqlite/prune_suspects"))
     connection.execute(statement("sqlite/prune_cancels"))
     return deleted

@@ -1,1 +1,2 @@
-INSERT INTO oban_jobs (state, queue, worker, args, max_attempts, inserted_at, scheduled_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO oban_jobs (state, queue, worker, args, max_attempts, inserted_at, scheduled_at, priority, tags, meta)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

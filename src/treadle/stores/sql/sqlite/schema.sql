@@ -28,6 +28,12 @@ CREATE INDEX IF NOT EXISTS treadle_jobs_due ON oban_jobs (scheduled_at, id) WHER
 CREATE TABLE IF NOT EXISTS treadle_owners (
   owner TEXT PRIMARY KEY, boot TEXT NOT NULL, lease REAL NOT NULL, beat REAL NOT NULL, fenced_at TEXT
 ) WITHOUT ROWID;
+-- The queues that an owner serves, as a JSON list.
+CREATE TABLE IF NOT EXISTS treadle_serving (owner TEXT PRIMARY KEY, queues TEXT NOT NULL) WITHOUT ROWID;
+-- How many jobs of a queue were completed in each ten seconds since the epoch; the last minute is kept.
+CREATE TABLE IF NOT EXISTS treadle_done (
+  slot INTEGER NOT NULL, queue TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (slot, queue)
+) WITHOUT ROWID;
 -- Jobs that were running when their worker died: they run alone. `deaths` counts those that died while it ran alone.
 CREATE TABLE IF NOT EXISTS treadle_suspects (job_id INTEGER PRIMARY KEY, deaths INTEGER NOT NULL);
 -- Values of recorded jobs, as JSON.

@@ -1,0 +1,103 @@
+"""Who works on a Redis, by what they show of themselves to dashboards, and how its queues do."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from treadle.core.states import State
+from treadle.errors import StoreError
+from treadle.stores.contract import QueueView, WorkerView
+from treadle.stores.redis_client import Client
+from treadle.stores.redis_inspection import scored
+from treadle.stores.redis_jobs import queue_names
+from treadle.stores.redis_keys import DONE_SLOT, decode
+from treadle.stores.redis_scripts import Command
+from treadle.stores.sidekiq_view import view
+
+# The slot that fills now and the six before it.
+_SLOTS_READ = 7
+
+
+class _Info(msgspec.Struct):
+    queues: tuple[str, ...] = ()
+    version: str = ""
+    pid: int | str = 0
+
+
+_decode_info = msgspec.json.Decoder(_Info).decode
+
+
+async def workers(client: Client) -> list[WorkerView]:
+    """Owners whose lease lasts; foreign processes as long as their hash does, which ends 60 s after their last beat."""
+    keys = client.keys
+    sets = [("SMEMBERS", keys.processes), ("SMEMBERS", keys.bare_processes)]
+    time, owners, *processes = await client.back.ask(("TIME",), ("ZRANGE", keys.owners, 0, -1, "WITHSCORES"), *sets)
+    alive = [owner for owner, end in scored(owners) if end > float(time[0])]
+    hashes = {decode(owner): keys.process(decode(owner))[0] for owner in alive}
+    foreign = {decode(name): keys.process(decode(name))[0] for name in processes[0]}
+    # Exq without a namespace puts a colon before these keys all the same.
+    foreign |= {decode(name): b":" + name for name in processes[1]}
+    foreign = {name: key for name, key in foreign.items() if name not in hashes}
+    known = hashes | foreign
+    infos = await client.back.ask_all(*[("HGET", key, "info") for key in known.values()])
+    views = [_worker(name, info, ours=name in hashes) for name, info in zip(known, infos, strict=True)]
+    return sorted((view for view in views if view is not None), key=lambda view: view.name)
+
+
+def _worker(name: str, text: bytes | StoreError | None, *, ours: bool) -> WorkerView | None:
+    """None for a process that is gone; one of ours whose lease ended is shown for a minute, and is gone too."""
+    try:
+        info = _decode_info(text) if isinstance(text, bytes) else None
+    except msgspec.DecodeError:
+        info = _Info()
+    if ours:
+        return WorkerView(name=name, queues=info.queues if info else ())
+    if info is None or info.version.startswith("treadle "):
+        return None
+    return WorkerView(name=name, queues=info.queues, program="exq" if isinstance(info.pid, str) else "sidekiq")
+
+
+async def queues(client: Client) -> dict[str, QueueView]:
+    """Every queue that was ever pushed to, or of which jobs were completed lately."""
+    keys, names = client.keys, await queue_names(client)
+    counted: list[Command] = [("HGETALL", key) for key in keys.done]
+    lengths: list[Command] = [("LLEN", keys.queue(name)) for name in names]
+    ends: list[Command] = [("LINDEX", keys.queue(name), -1) for name in names]
+    time, *replies = await client.back.ask_all(("TIME",), *counted, *lengths, *ends)
+    slots, looked = replies[: len(counted)], replies[len(counted) :]
+    now = float(time[0]) + float(time[1]) / 1e6
+    rates = _rates(slots, now)
+    found = {queue: QueueView(rate=rate) for queue, rate in rates.items()}
+    for name, length, oldest in zip(names, looked[: len(names)], looked[len(names) :], strict=True):
+        available = 0 if isinstance(length, StoreError) else length
+        found[name] = QueueView(available=available, age=_age(oldest, now), rate=rates.get(name, 0.0))
+    return found
+
+
+def _rates(slots: Sequence[Any], now: float) -> dict[str, float]:
+    """Completions a second by queue, of the slots that are not older than about a minute."""
+    current, seconds = int(now) // DONE_SLOT, (_SLOTS_READ - 1) * DONE_SLOT + now % DONE_SLOT
+    rates: dict[str, float] = {}
+    for slot in range(current - _SLOTS_READ + 1, current + 1):
+        for queue, number in _pairs(slots[slot % len(slots)]):
+            name = decode(queue)
+            rates[name] = rates.get(name, 0.0) + int(number) / seconds
+    return rates
+
+
+def _pairs(reply: Any) -> Sequence[tuple[bytes, bytes]]:  # noqa: ANN401 - a hash as RESP 3 gives it, or RESP 2
+    if isinstance(reply, StoreError):
+        return ()
+    if isinstance(reply, Mapping):
+        return tuple(reply.items())
+    return tuple(zip(reply[::2], reply[1::2], strict=True))
+
+
+def _age(text: bytes | StoreError | None, now: float) -> float | None:
+    """By when it was pushed: Sidekiq's "latency"."""
+    if not isinstance(text, bytes):
+        return None
+    shown = view(text, State.AVAILABLE)
+    pushed = shown.scheduled_at or shown.inserted_at
+    return None if pushed is None else max(now - pushed.timestamp(), 0.0)

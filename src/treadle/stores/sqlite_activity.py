@@ -1,0 +1,54 @@
+"""Who works on an SQLite file, and how its queues do."""
+
+from sqlite3 import Connection
+
+import msgspec
+
+from treadle.core.states import State
+from treadle.stores.contract import OwnerReport, QueueView, WorkerView
+from treadle.stores.oban import instant
+from treadle.stores.sqlite_claims import Instant
+from treadle.stores.sqlite_jobs import groups
+from treadle.stores.statements import statement
+
+# Completions are counted by ten seconds of the wall clock.
+_SLOT = 10
+# SQLite has to walk over what it counts: a million takes some hundredths of a second.
+_COUNTED = 1_000_000
+
+_encode = msgspec.json.Encoder().encode
+_decode_queues = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def report(connection: Connection, shown: OwnerReport, now: float) -> None:
+    """Note which queues an owner serves, and count what it completed."""
+    queues = _encode(shown.queues).decode()
+    connection.execute(statement("sqlite/serve"), {"owner": shown.owner, "queues": queues})
+    slot = int(now) // _SLOT
+    connection.executemany(
+        statement("sqlite/count_done"), [(slot, queue, number) for queue, number in shown.done.items()]
+    )
+    connection.execute(statement("sqlite/prune_done"), {"slot": slot})
+
+
+def workers(connection: Connection, at: Instant) -> list[WorkerView]:
+    """Every owner whose lease lasts. Nodes of Oban's Lite engine leave no sign of life in the file."""
+    rows = connection.execute(statement("sqlite/workers"), {"boot": at.boot, "steady": at.steady})
+    return [WorkerView(name=owner, queues=_decode_queues(queues) if queues else ()) for owner, queues in rows]
+
+
+def queues(connection: Connection, now: float) -> dict[str, QueueView]:
+    """The queues in which jobs wait, or of which some were completed lately."""
+    done = connection.execute(statement("sqlite/done"), {"slot": int(now) // _SLOT})
+    seconds = 6 * _SLOT + now % _SLOT
+    found = {queue: QueueView(rate=number / seconds) for queue, number in done}
+    for queue, priority in groups(connection, State.AVAILABLE):
+        values = {"queue": queue, "priority": priority, "limit": _COUNTED}
+        number, due = connection.execute(statement("sqlite/waiting_group"), values).fetchone()
+        before, since = found.get(queue, QueueView()), instant(due)
+        ages = [] if since is None else [max(now - since.timestamp(), 0.0)]
+        ages += [] if before.age is None else [before.age]
+        found[queue] = QueueView(
+            available=min(before.available + number, _COUNTED), age=max(ages, default=None), rate=before.rate
+        )
+    return found
