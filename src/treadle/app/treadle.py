@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from treadle.app.function import NewCall
 from treadle.app.handle import Handle
 from treadle.app.jobs import Jobs
-from treadle.app.settings import store_url
+from treadle.app.lookup import plan_queues, resolve, store_url
 from treadle.app.stored import StoredJobs
 from treadle.core.arguments import Shape, check_size, dump
 from treadle.core.job import NewJob
-from treadle.core.options import JobDefaults, JobOptions, check_count, check_known, check_name, check_seconds, checked
+from treadle.core.options import JobDefaults, JobOptions, check_count, check_known, check_name, checked
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
 from treadle.hooks.events import Event, Events, JobInserted
 from treadle.hooks.middleware import AroundInsert, AroundPerform, insert_within
-from treadle.runtime.plan import CONCURRENCY, EMBEDDED_LEASE, GRACE, Plan
+from treadle.runtime.plan import EMBEDDED_LEASE, Plan
 from treadle.stores.contract import Store
 from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock
@@ -170,30 +170,24 @@ class Treadle(Jobs):
     def worker(
         self,
         *,
-        queues: Sequence[str] | Mapping[str, int] = (),
-        concurrency: int = CONCURRENCY,
-        grace: float = GRACE,
-        lease: float = EMBEDDED_LEASE,
-        unsafe: bool = False,
+        queues: Sequence[str] | Mapping[str, int] | None = None,
+        concurrency: int | None = None,
+        grace: float | None = None,
+        lease: float | None = None,
+        unsafe: bool | None = None,
     ) -> "EmbeddedWorker":
         """A worker inside this program: `async with app.worker(): ...`.
 
         `queues` narrows to these names, or gives each of them slots of its own; `concurrency` slots serve the others.
         `grace` is how long running jobs may go on when it ends, `lease` how long it may be silent, both in seconds.
-        `unsafe` accepts a store that may throw jobs away, such as a Redis that evicts keys.
+        `unsafe` accepts a store that may throw jobs away, such as a Redis that evicts keys. What is not given is that
+        of the settings.
         """
         # A program that only enqueues never pays for the runtime.
         from treadle.app.embedded import EmbeddedWorker  # noqa: PLC0415
 
-        limits = dict(queues) if isinstance(queues, Mapping) else {}
-        plan = Plan(
-            queues=tuple(check_name(queue, "a queue of the worker") for queue in queues),
-            limits={queue: check_count(limit, f'the limit of queue "{queue}"') for queue, limit in limits.items()},
-            concurrency=check_count(concurrency, "concurrency"),
-            grace=check_seconds(grace, "grace"),
-            lease=check_seconds(lease, "lease", above=0.0),
-            unsafe=unsafe,
-        )
+        given = {"concurrency": concurrency, "grace": grace, "lease": lease, "unsafe": unsafe}
+        plan = Plan(**plan_queues(queues), **resolve(given, lease=EMBEDDED_LEASE))
         return EmbeddedWorker(self, plan)
 
     def close(self) -> None:

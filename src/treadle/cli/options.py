@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
+from treadle.app.settings import SETTINGS, Setting
 from treadle.core.options import check_count, check_name, check_seconds
 from treadle.core.states import State
 from treadle.errors import ConfigError
@@ -16,17 +17,18 @@ STATES = [state.value for state in State]
 
 def seconds(text: str | float) -> float:
     """A number of seconds, at least 0."""
-    return _seconds(text, "at least 0", None)
-
-
-def positive_seconds(text: str | float) -> float:
-    """A number of seconds, more than 0."""
-    return _seconds(text, "more than 0", 0.0)
+    try:
+        return check_seconds(float(text), "it")
+    except (ConfigError, ValueError) as error:
+        raise click.BadParameter(f"expected a number of seconds, at least 0, got {text!r}") from error
 
 
 def count(text: str | int) -> int:
     """A whole number from 1."""
-    return _count(text, "a number")
+    try:
+        return check_count(int(text), "a number")
+    except (ConfigError, ValueError) as error:
+        raise click.BadParameter(f"expected a number to be an integer from 1 to 32767, got {text!r}") from error
 
 
 def name(text: str) -> str:
@@ -37,24 +39,35 @@ def name(text: str) -> str:
         raise click.BadParameter(str(error)) from error
 
 
-def queue_limit(text: str) -> tuple[str, int | None]:
-    """A queue and its limit, of NAME=LIMIT; the limit is None of NAME alone."""
-    queue, equals, limit = text.partition("=")
-    return name(queue), _count(limit, f'the limit of queue "{queue}"') if equals else None
+def settings(command: Function) -> Function:
+    """The options of `treadle work` that are settings; what is not given is None."""
+    for setting in reversed(list(SETTINGS.values())):
+        if setting.flags:
+            command = _option(setting)(command)
+    return command
 
 
-def _seconds(text: str | float, bound: str, above: float | None) -> float:
+def _option(setting: Setting) -> Callable[[Function], Function]:
+    return click.option(
+        *setting.flags,
+        setting.name,
+        callback=lambda _context, _option, given: _checked(setting, given),
+        default=None,
+        is_flag=setting.kind == "switch",
+        multiple=setting.kind == "many",
+        metavar=None if setting.kind == "switch" else setting.unit,
+        help=f"{setting.doc}  [{setting.variable}; default: {setting.shown}]",
+    )
+
+
+def _checked(setting: Setting, given: Any) -> Any:  # noqa: ANN401 - of the setting's own type
+    """The option's value in the form that is used; None where it was not given."""
+    if given is None or given == ():
+        return None
     try:
-        return check_seconds(float(text), "it", above=above)
-    except (ConfigError, ValueError) as error:
-        raise click.BadParameter(f"expected a number of seconds, {bound}, got {text!r}") from error
-
-
-def _count(text: str | int, what: str) -> int:
-    try:
-        return check_count(int(text), what)
-    except (ConfigError, ValueError) as error:
-        raise click.BadParameter(f"expected {what} to be an integer from 1 to 32767, got {text!r}") from error
+        return setting.read(given) if setting.kind == "value" else setting.check(given, setting.name)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def as_json(command: Function) -> Function:

@@ -206,7 +206,8 @@ def _check_backoff(value: object, what: str) -> Backoff | None:
     raise ConfigError(f"expected {what} to be a function of the attempt, got {_shown(value)}")
 
 
-def _check_flag(value: object, what: str) -> bool:
+def check_flag(value: object, what: str) -> bool:
+    """True or False, and nothing that merely counts as such."""
     if isinstance(value, bool):
         return value
     raise ConfigError(f"expected {what} to be True or False, got {_shown(value)}")
@@ -228,11 +229,11 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "max_attempts": check_count,
     "timeout": _check_limit,
     "backoff": _check_backoff,
-    "record": _check_flag,
+    "record": check_flag,
     "retry_on": check_errors,
     "discard_on": check_errors,
     "expires": _check_limit,
-    "rerun": _check_flag,
+    "rerun": check_flag,
     "priority": lambda value, what: check_count(value, what, 0, LOWEST_PRIORITY),
     "tags": check_words,
     "meta": check_mapping,

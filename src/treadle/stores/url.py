@@ -1,13 +1,53 @@
 """From a URL to a store. Drivers are imported when the first store of their kind is made."""
 
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+import difflib
+import re
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from treadle.core.clock import Clock
 from treadle.errors import ConfigError
 from treadle.stores.contract import Store
 
+_REDIS_SCHEMES = {
+    "redis": "redis",
+    "rediss": "rediss",
+    "valkey": "redis",
+    "valkeys": "rediss",
+    "unix": "unix",
+    "redis+unix": "unix",
+    "redis+socket": "unix",
+}
+_POSTGRES_SCHEMES = ("postgresql", "postgres")
+_SCHEMES = ("sqlite", *_REDIS_SCHEMES, *_POSTGRES_SCHEMES)
+
 _SQLITE_OPTIONS = ("sync",)
-_REDIS_SCHEMES = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss", "unix": "unix"}
+_REDIS_OPTIONS = ("dialect", "namespace", "db")
+# redis-py's names, which it is handed as they are.
+_TLS_OPTIONS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
+_CHOICES = {
+    "sync": ("normal", "full"),
+    "dialect": ("sidekiq",),
+    "ssl_cert_reqs": ("required", "optional", "none"),
+    "ssl_check_hostname": ("true", "false"),
+}
+
+_NO_SECRETS = frozenset({*_SQLITE_OPTIONS, *_REDIS_OPTIONS, *_TLS_OPTIONS})
+_PARAMETER = re.compile(r"(?<=[?&;])([^=&;#]*)=([^&;#]*)")
+_ASSIGNMENT = re.compile(r"(?i)(\w*(?:pass|pwd|secret|token)\w*\s*=\s*)('[^']*'|\S+)")
+_NO_PORT = re.compile(r":(?!\d{0,5}$)[^:\[\]]*$")
+
+
+class _SqliteFile(NamedTuple):
+    path: str
+    sync: str
+
+
+class _RedisServer(NamedTuple):
+    url: str
+    namespace: str
 
 
 def make_store(url: str, clock: Clock) -> Store:
@@ -16,79 +56,167 @@ def make_store(url: str, clock: Clock) -> Store:
     `sqlite:///file.db?sync=normal|full`, `sqlite://` in memory, `redis://host:port/db?dialect=sidekiq&namespace=ns`.
     Raises ConfigError for a URL that names no store, and for a missing extra.
     """
-    scheme = urlsplit(url).scheme
-    if scheme == "sqlite":
-        return _sqlite(url, clock)
-    if scheme in _REDIS_SCHEMES:
-        return _redis(url, _REDIS_SCHEMES[scheme], clock)
-    raise ConfigError(
-        f"expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got {mask(url)!r}"
-    )
+    match _parse(url):
+        case _SqliteFile(path, sync):
+            from treadle.stores.sqlite import SqliteStore  # noqa: PLC0415 - a driver is loaded with its first store
+
+            return SqliteStore(path, clock=clock, sync=sync)
+        case _RedisServer(bare, namespace):
+            try:
+                from treadle.stores.redis import RedisStore  # noqa: PLC0415 - as above
+            except ModuleNotFoundError as error:
+                raise ConfigError(f"the store {mask(url)} needs an extra: pip install 'treadle[redis]'") from error
+            return RedisStore(bare, namespace=namespace, where=mask(url), clock=clock)
+
+
+def check_url(url: object, what: str) -> str:
+    """A URL that names a store, as far as can be told without one. Raises ConfigError."""
+    if not isinstance(url, str):
+        raise ConfigError(f"expected {what} to be the URL of a store, got {url!r:.80}")
+    _parse(url)
+    return url
 
 
 def mask(url: str) -> str:
-    """The URL without its password, for people and logs."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    user, host = parts.username or "", parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{user}:***@{host}"))
+    """The URL without its password, for people and logs; in doubt more is hidden than need be.
+
+    It must do for text that is no URL too: what stands in an error is often a mistake.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "", _ASSIGNMENT.sub(r"\1***", url)
+    if not rest.startswith("/"):
+        user, at, rest = rest.rpartition("@")
+        rest = f"{_masked_user(user, scheme)}{at}{_masked_port(rest)}"
+    rest, fragment, _ = rest.partition("#")
+    rest = _PARAMETER.sub(lambda found: found[0] if found[1] in _NO_SECRETS else f"{found[1]}=***", rest)
+    return f"{scheme}{separator}{rest}{'#***' if fragment else ''}"
 
 
 def is_private(url: str) -> bool:
     """Whether the store lives in the memory of one process, so that no other can share it."""
     parts = urlsplit(url)
-    return parts.scheme == "sqlite" and unquote(parts.path.removeprefix("/")) in {"", ":memory:"}
+    return _base(parts.scheme) == "sqlite" and unquote(parts.path.removeprefix("/")) in {"", ":memory:"}
 
 
-def _sqlite(url: str, clock: Clock) -> Store:
-    from treadle.stores.sqlite import SqliteStore  # noqa: PLC0415 - a driver is loaded with its first store
-
+def anchored(url: str, folder: Callable[[], Path]) -> str:
+    """The URL with a path to an SQLite file that begins at the root; a relative one counts from `folder`."""
     parts = urlsplit(url)
-    options = _options(url, _SQLITE_OPTIONS)
-    sync = options.get("sync", "normal")
-    if sync not in {"normal", "full"}:
-        raise ConfigError(f"expected sync to be normal or full in {url}, got {sync!r}")
-    if parts.netloc:
-        raise ConfigError(f"expected sqlite:///relative.db or sqlite:////absolute.db, got {url!r}")
-    path = unquote(parts.path.removeprefix("/"))
-    return SqliteStore(path or ":memory:", clock=clock, sync=sync)
+    if _base(parts.scheme) != "sqlite" or is_private(url) or parts.path.startswith("//"):
+        return url
+    # A folder's name may hold what means something else in a URL.
+    path = f"{quote(str(folder()))}{parts.path}"
+    return f"sqlite:///{path}{'?' if parts.query else ''}{parts.query}"
 
 
-def _redis(url: str, scheme: str, clock: Clock) -> Store:
+def sqlite_file(url: str) -> Path | None:
+    """The file that an SQLite URL names; None for memory and for other stores."""
+    place = _parse(url)
+    return None if not isinstance(place, _SqliteFile) or is_private(url) else Path(place.path)
+
+
+def _parse(url: str) -> _SqliteFile | _RedisServer:
     try:
-        from treadle.stores.redis import RedisStore  # noqa: PLC0415 - a driver is loaded with its first store
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"the store {mask(url)} needs an extra: pip install 'treadle[redis]'") from error
-
-    options = _options(url, ("dialect", "namespace"))
-    dialect = options.get("dialect", "sidekiq")
-    if dialect != "sidekiq":
-        raise ConfigError(f"expected dialect to be sidekiq in {mask(url)}, got {dialect!r}")
-    _check_place(url, scheme)
-    parts = urlsplit(url)
-    # Not urlunsplit: it makes unix:/path of unix:///path, which redis-py refuses.
-    bare = f"{scheme}://{parts.netloc}{parts.path}"
-    return RedisStore(bare, namespace=options.get("namespace", ""), where=mask(url), clock=clock)
-
-
-def _check_place(url: str, scheme: str) -> None:
-    """Refuse what redis-py would take for database 0, or find out at the first call."""
-    parts = urlsplit(url)
-    try:
+        parts = urlsplit(url)
         parts.port  # noqa: B018 - a property that raises
-    except ValueError as error:
-        raise ConfigError(f"expected a port from 0 to 65535 in {mask(url)}: {error}") from error
-    database = parts.path.strip("/")
-    if scheme != "unix" and database and not (database.isascii() and database.isdigit()):
-        raise ConfigError(f"expected the number of a database at the end of {mask(url)}, got {database!r}")
-    if scheme == "unix" and not database:
+    except ValueError:
+        # Its text holds parts of the URL, and so maybe of the password.
+        raise ConfigError(
+            f"expected a host and a port from 0 to 65535 in {mask(url)}; "
+            f"in a password, @ : / ? # [ ] are written as %40 %3A %2F %3F %23 %5B %5D"
+        ) from None
+    base = _base(parts.scheme) if "://" in url else ""
+    if base == "sqlite":
+        return _sqlite(url, parts)
+    if base and parts.scheme in _REDIS_SCHEMES:
+        return _redis(url, parts, _REDIS_SCHEMES[parts.scheme])
+    if base in _POSTGRES_SCHEMES:
+        raise ConfigError(
+            f"expected sqlite:// or redis://, got the PostgreSQL URL {mask(url)!r}: "
+            f"this version of treadle has no store for PostgreSQL yet"
+        )
+    raise ConfigError(
+        f"expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got {mask(url)!r}"
+        f"{_near(base, _SCHEMES)}"
+    )
+
+
+def _base(scheme: str) -> str:
+    """A scheme without the driver that SQLAlchemy's URLs name: `sqlite` of `sqlite+aiosqlite`."""
+    base, _, _ = scheme.partition("+")
+    return base
+
+
+def _sqlite(url: str, parts: SplitResult) -> _SqliteFile:
+    _refuse_fragment(url)
+    options = _options(url, parts, _SQLITE_OPTIONS)
+    if parts.netloc:
+        raise ConfigError(f"expected sqlite:///relative.db or sqlite:////absolute.db, got {mask(url)!r}")
+    return _SqliteFile(unquote(parts.path.removeprefix("/")) or ":memory:", options.get("sync", "normal"))
+
+
+def _redis(url: str, parts: SplitResult, scheme: str) -> _RedisServer:
+    if "@" in url.partition("://")[2].removeprefix(parts.netloc) and scheme != "unix":
+        raise ConfigError(f"expected / ? # and @ in the password of {mask(url)} to be written as %2F %3F %23 and %40")
+    _refuse_fragment(url)
+    known = (*_REDIS_OPTIONS, *_TLS_OPTIONS) if scheme == "rediss" else _REDIS_OPTIONS
+    options = _options(url, parts, known)
+    _check_place(url, parts, scheme)
+    _check_database(url, options.get("db", ""))
+    handed_on = {name: value for name, value in options.items() if name == "db" or name in _TLS_OPTIONS}
+    if handed_on.get("ssl_cert_reqs") == "none":
+        handed_on["ssl_check_hostname"] = "false"
+    # Not urlunsplit: it makes unix:/path of unix:///path, which redis-py refuses.
+    query = f"?{urlencode(handed_on)}" if handed_on else ""
+    return _RedisServer(f"{scheme}://{parts.netloc}{parts.path}{query}", options.get("namespace", ""))
+
+
+def _check_place(url: str, parts: SplitResult, scheme: str) -> None:
+    """Refuse what redis-py would take for database 0, or find out at the first call."""
+    place = parts.path.strip("/")
+    if scheme != "unix":
+        _check_database(url, place)
+    elif not place or parts.hostname:
         raise ConfigError(f"expected the path of a socket in {mask(url)}, such as unix:///run/redis.sock")
 
 
-def _options(url: str, known: tuple[str, ...]) -> dict[str, str]:
-    given = parse_qs(urlsplit(url).query, keep_blank_values=True)
-    for name in given:
+def _check_database(url: str, text: str) -> None:
+    if text and not (text.isascii() and text.isdigit()):
+        raise ConfigError(f"expected the number of a database in {mask(url)}, got {text!r}")
+
+
+def _options(url: str, parts: SplitResult, known: Collection[str]) -> dict[str, str]:
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    for name, value in options.items():
         if name not in known:
-            raise ConfigError(f"expected the parameters of {mask(url)} to be among {', '.join(known)}, got {name!r}")
-    return {name: values[-1] for name, values in given.items()}
+            raise ConfigError(
+                f"expected the parameters of {mask(url)} to be among {', '.join(known)}, got {name!r}"
+                f"{_near(name, known)}"
+            )
+        choices = _CHOICES.get(name, (value,))
+        if value not in choices:
+            raise ConfigError(f"expected {name} to be {' or '.join(choices)} in {mask(url)}, got {value!r}")
+    return options
+
+
+def _refuse_fragment(url: str) -> None:
+    if "#" in url:
+        raise ConfigError(f"expected # in {mask(url)} to be written as %23")
+
+
+def _near(word: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(word, known, 1)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def _masked_user(user: str, scheme: str) -> str:
+    name, colon, _ = user.partition(":")
+    if colon:
+        return f"{name}:***"
+    # Without its colon, the password of a Redis URL stands where a user would.
+    return "***" if user and scheme in _REDIS_SCHEMES else user
+
+
+def _masked_port(rest: str) -> str:
+    place, mark, more = re.split(r"([/?#]|$)", rest, maxsplit=1)
+    return f"{_NO_PORT.sub(':***', place)}{mark}{more}"
