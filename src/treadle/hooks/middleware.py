@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from treadle.core.job import Job, NewJob
 
 # Takes the job and what comes next; gives what the job returned. What it raises is the attempt's failure.
-AroundPerform = Callable[[Job, Callable[[], Awaitable[object]]], Awaitable[object]]
+PerformNext = Callable[[], Awaitable[object]]
+AroundPerform = Callable[[Job, PerformNext], Awaitable[object]]
 
 # Takes the jobs and what comes next, which it calls with the jobs to insert; gives their ids.
 InsertNext = Callable[[Sequence[NewJob]], Awaitable[Sequence[str]]]

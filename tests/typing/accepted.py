@@ -1,0 +1,192 @@
+"""What both type checkers take, and what they know of it; test_typing.py has it checked, and nothing here runs."""
+
+# pyright: strict
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import assert_type
+
+from treadle import Cancel, Handle, Inject, Job, Jobs, ResultHandle, Retry, Snooze, Treadle, current_job
+from treadle.app.function import NewCall
+from treadle.core.states import State
+from treadle.hooks.events import JobCompleted
+from treadle.hooks.middleware import PerformNext
+
+app = Treadle("sqlite://", defaults={"queue": "mail", "timeout": 30}, sync_in_loop="allow")
+
+
+class Connection:
+    """Something that a provider gives."""
+
+
+def connect() -> Iterator[Connection]:
+    yield Connection()
+
+
+async def connect_later() -> AsyncIterator[Connection]:
+    yield Connection()
+
+
+# Declaring
+
+
+@app.job
+def plain(user_id: int, lang: str = "en") -> str:
+    return f"{user_id} {lang}"
+
+
+@app.job()
+async def plain_later(user_id: int) -> str:
+    return str(user_id)
+
+
+@app.job(
+    name="MyApp.Full",
+    aliases=["MyApp::Full"],
+    queue="mail",
+    max_attempts=5,
+    timeout=None,
+    executor="process",
+    backoff=lambda attempt: attempt * 2.0,
+    record=False,
+    retry_on=OSError,
+    discard_on=(ValueError, KeyError),
+    expires=60,
+    rerun=False,
+    priority=9,
+    tags=("new",),
+    meta={"team": "shop", "level": 1},
+    redact=["password"],
+)
+def full(*numbers: int) -> None: ...
+
+
+@app.job(record=True)
+def kept(user_id: int) -> str:
+    return str(user_id)
+
+
+@app.job(record=True, queue="slow")
+async def kept_later(
+    user_id: int, *, db: Connection = Inject(connect), other: Connection = Inject(connect_later), job: Job = Inject()
+) -> list[int]:
+    assert_type(job, Job)
+    return [user_id]
+
+
+@app.job
+def stops(how: int) -> None:
+    assert_type(current_job(), Job)
+    match how:
+        case 1:
+            raise Snooze(60)
+        case 2:
+            raise Cancel("why")
+        case _:
+            raise Retry(60)
+
+
+@app.external("MyApp.Mailer", queue="elixir", tags=["mail"])
+def mailer(id: int, lang: str = "en") -> None: ...  # noqa: A002 - the other program's name for it
+
+
+library = Jobs()
+
+
+@library.job(record=True)
+async def monthly(year: int) -> dict[str, float]:
+    return {"sum": year}
+
+
+app.include(library)
+
+# Calling
+
+
+assert_type(plain(1, lang="de"), str)
+assert_type(plain.name, str)
+
+# Enqueueing
+
+assert_type(plain.enqueue(1), Handle)
+assert_type(plain.enqueue(1, "de"), Handle)
+assert_type(plain.enqueue(user_id=1, lang="de"), Handle)
+assert_type(plain_later.enqueue(1), Handle)
+assert_type(full.enqueue(1, 2, 3), Handle)
+assert_type(kept.enqueue(1), ResultHandle[str])
+assert_type(kept_later.enqueue(1), ResultHandle[list[int]])
+assert_type(monthly.enqueue(2026), ResultHandle[dict[str, float]])
+assert_type(mailer.enqueue(1, lang="de"), Handle)
+assert_type(app.enqueue("MyApp.Mailer", {"id": 1}, queue="elixir"), Handle)
+assert_type(app.enqueue("MyApp.Mailer", [1]), Handle)
+
+noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+assert_type(kept.options(delay=5, queue="slow", tags=["a"], meta={"b": 1}).enqueue(1), ResultHandle[str])
+assert_type(kept_later.options(at=noon, max_attempts=1).options(priority=1).enqueue(1), ResultHandle[list[int]])
+assert_type(plain.options(at=1_800_000_000.5).enqueue(1, lang="de"), Handle)
+assert_type(mailer.options(delay=0.5).enqueue(1), Handle)
+
+assert_type(plain.new(1, "de"), NewCall[Handle])
+assert_type(kept.options(delay=5).new(1), NewCall[ResultHandle[str]])
+assert_type(app.enqueue_all([kept.new(1), kept.options(delay=5).new(2)]), list[ResultHandle[str]])
+assert_type(app.enqueue_all([kept.new(number) for number in range(5)]), list[ResultHandle[str]])
+assert_type(app.enqueue_all([plain.new(1), mailer.new(1)]), list[Handle])
+mixed: list[Handle] = app.enqueue_all([plain.new(1), kept.new(2)])
+
+
+async def enqueue_later() -> None:
+    assert_type(await plain.aenqueue(1), Handle)
+    assert_type(await kept.aenqueue(1), ResultHandle[str])
+    assert_type(await kept_later.aenqueue(1), ResultHandle[list[int]])
+    assert_type(await app.aenqueue("MyApp.Mailer", {"id": 1}), Handle)
+    assert_type(await app.aenqueue_all([kept.new(1)]), list[ResultHandle[str]])
+
+
+# Waiting
+
+assert_type(kept.enqueue(1).result(), str)
+assert_type(kept_later.enqueue(1).result(timeout=10), list[int])
+assert_type(plain.enqueue(1).status(), State | None)
+assert_type(plain.enqueue(1).cancel(), bool)
+assert_type(plain.enqueue(1).id, str)
+assert_type(kept.handle("7"), ResultHandle[str])
+assert_type(plain.handle("7"), Handle)
+assert_type(app.jobs.get("7"), Handle)
+
+
+async def wait() -> None:
+    assert_type(await (await kept.aenqueue(1)), str)
+    assert_type(await (await kept_later.options(delay=5).aenqueue(1)), list[int])
+    assert_type(await (await kept_later.aenqueue(1)).aresult(timeout=10), list[int])
+    assert_type([await handle for handle in await app.aenqueue_all([kept.new(1)])], list[str])
+    assert_type(await (await plain.aenqueue(1)).astatus(), State | None)
+
+
+# Around
+
+
+@kept.on_discard
+def give_up(job: Job, error: BaseException) -> None: ...
+
+
+@kept_later.on_discard
+async def give_up_later(job: Job, error: BaseException) -> None: ...
+
+
+@app.on(JobCompleted)
+def listen(event: JobCompleted) -> None:
+    assert_type(event.seconds, float)
+
+
+@app.around_perform
+async def within(job: Job, call_next: PerformNext) -> object:
+    return await call_next()
+
+
+give_up(Job("1", "kept", "mail", b"[]", 1, 1), ValueError())
+
+
+async def serve() -> None:
+    async with app.worker(queues={"mail": 2}, concurrency=4):
+        assert_type(await kept_later(1, db=Connection(), other=Connection()), list[int])
+        assert_type(await plain_later(1), str)
