@@ -1,120 +1,240 @@
-"""A worker inside a program that has a loop of its own: `async with app.worker()`.
+"""A worker inside a program: `async with app.worker()` on the program's own loop, `with app.worker()` on one of ours.
 
 It beats from a thread, so that a body that holds the loop does not look dead, and touches no signal handler.
 """
 
 import asyncio
+import logging
 import os
 import sys
+import threading
 from typing import Self
 
+from treadle.app.guard import refuse_while_importing
 from treadle.app.surface import App
-from treadle.app.worker import build_services, build_worker, owner_name, reference_of, registered_queues, reporting
+from treadle.app.worker import (
+    build_services,
+    new_loop,
+    owner_name,
+    reference_of,
+    registered_queues,
+    reporting,
+    worker_setting,
+)
+from treadle.errors import ConfigError, StoreError
 from treadle.hooks.events import WorkerReady, WorkerStopped
+from treadle.hooks.logs import log_events
 from treadle.runtime.heart import BEATS_PER_LEASE, STALE, Heart
 from treadle.runtime.page import Page, new_page
+from treadle.runtime.patience import Patience
 from treadle.runtime.plan import Plan
 from treadle.runtime.reporter import Reporter
 from treadle.runtime.safety import check_store
 from treadle.runtime.slots import Slots
 from treadle.runtime.worker import Worker
+from treadle.stores.contract import Store
 from treadle.supervise.clock import jitter
 from treadle.supervise.periodic import Periodic
 from treadle.supervise.portal import Portal
 
+_log = logging.getLogger("treadle.processes")
+
 
 class EmbeddedWorker:
-    """Claims from the moment it is entered; leaving it drains for the plan's grace and gives back what still runs."""
+    """Claims from the moment it is entered; leaving it drains for the plan's grace and gives back what still runs.
+
+    An interruption while it is left (Ctrl-C, a cancellation) gives back at once what runs. When it was left it may be
+    entered again, on any thread or loop.
+    """
 
     def __init__(self, app: App, plan: Plan) -> None:
         self._app = app
         self._plan = plan
-        self._beating = Portal()
-        self._services: list[Periodic] = []
-        self._guard: asyncio.Task[None] | None = None
-        self._worker: Worker | None = None
+        self._entered = threading.Lock()
+        self._stay: _Stay | None = None
+        self._portal: Portal | None = None
 
     async def __aenter__(self) -> Self:
-        store = await self._app.astore()
-        await check_store(store, self._app.events, unsafe=self._plan.unsafe)
-        self._services = build_services(store, self._app.events, self._plan.lease)
-        for service in self._services:
-            service.start()
-        started = asyncio.Event()
-        self._guard = asyncio.create_task(self._run(started), name="treadle embedded worker")
-        waiting = asyncio.create_task(started.wait())
+        stay = self._enter()
         try:
-            await asyncio.wait([self._guard, waiting], return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            await self.__aexit__()
+            await stay.start()
+        except BaseException:
+            self._entered.release()
             raise
-        finally:
-            waiting.cancel()
-        if self._guard.done():
-            await self._stop_services()
-            self._guard.result()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._guard is not None:
-            self._guard.cancel()
-            await asyncio.wait([self._guard])
-            if not self._guard.cancelled() and self._guard.exception() is not None:
-                self._guard.result()
-        await self._stop_services()
-
-    async def _stop_services(self) -> None:
-        for service in self._services:
-            await service.stop()
-        await asyncio.to_thread(self._beating.close)
-
-    async def _run(self, started: asyncio.Event) -> None:
-        """One owner after the other: one that was declared dead is never used again."""
-        while True:
-            slots = Slots(self._plan.groups(registered_queues(self._app)))
-            page = new_page(slots.limit)
-            owner = owner_name(os.getpid())
-            reference = reference_of(self._app)
-            worker = build_worker(self._app, owner, slots, page, reference=reference, stuck_limit=sys.maxsize)
-            beats = _Beats(self._app, worker, page, self._plan.lease)
-            enrolling = asyncio.create_task(asyncio.to_thread(self._beating.run, beats.start()))
+        if self._stay is not None:
             try:
-                await asyncio.shield(enrolling)
-                await self._life(worker, started)
+                await self._stay.stop()
             finally:
-                # A thread cannot be cancelled: what it has begun is undone when it has ended.
-                await asyncio.shield(asyncio.wait([enrolling]))
-                await asyncio.shield(self._end(worker, beats, enrolled=enrolling.exception() is None))
-                page.close()
+                self._entered.release()
 
-    async def _life(self, worker: Worker, started: asyncio.Event) -> None:
+    def __enter__(self) -> Self:
+        self._app.refuse_to_block("with app.worker()", "async with app.worker()")
+        stay = self._enter()
+        self._portal = Portal(new_loop())
+        try:
+            self._portal.attend(stay.start())
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stay is not None and self._portal is not None:
+            try:
+                self._portal.attend(self._stay.stop())
+            finally:
+                self._portal.close(self._stay.aclose)
+                self._entered.release()
+
+    def _enter(self) -> "_Stay":
+        refuse_while_importing("app.worker()")
+        stay = _Stay(self._app, self._plan)
+        if not self._entered.acquire(blocking=False):
+            raise ConfigError(
+                "expected this worker to be entered once at a time, got a second entry; make another by app.worker()"
+            )
+        self._stay = stay
+        return stay
+
+
+class _Stay:
+    """From one entry to its exit, on one loop. A start that raises leaves nothing; a stop may be repeated."""
+
+    def __init__(self, app: App, plan: Plan) -> None:
+        self._app = app
+        self._plan = plan
+        self._store: Store = app.store
+        self._patience = Patience(app.clock, app.events, jitter)
+        self._beating = Portal()
+        self._services: list[Periodic] = []
+        self._started = asyncio.Event()
+        self._guard: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return when it claims."""
+        self._store = await self._app.astore()
+        await check_store(self._store, self._app.events, unsafe=self._plan.unsafe)
+        log_events(self._app.events)
+        self._services = build_services(self._store, self._app.events, self._plan.lease)
+        for service in self._services:
+            service.start()
+        self._guard = asyncio.create_task(self._run(), name="treadle embedded worker")
+        started = asyncio.create_task(self._started.wait())
+        try:
+            await asyncio.wait([self._guard, started], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+        finally:
+            started.cancel()
+        if self._guard.done():
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Drain and end; a cancellation meanwhile hurries. Raises what ended it before."""
+        guard, self._guard = self._guard, None
+        try:
+            if guard is not None:
+                await _ended(guard)
+        finally:
+            for service in self._services:
+                await service.stop()
+            self._beating.close()
+            if self._app.store is not self._store:
+                # The app was closed meanwhile, and would not know this one any more.
+                self._store.close()
+
+    async def aclose(self) -> None:
+        """End what the store has on this loop."""
+        await self._store.aclose()
+
+    async def _run(self) -> None:
+        async with self._app.living():
+            while True:
+                await self._work()
+
+    async def _work(self) -> None:
+        """As one owner until it must be replaced: one that was declared dead is never used again."""
+        slots = Slots(self._plan.groups(registered_queues(self._app)))
+        page = new_page(slots.limit)
+        setting = worker_setting(self._app, reference_of(self._app), sys.maxsize)
+        worker = Worker(self._store, owner_name(os.getpid()), slots, page, setting)
+        beats = _Beats(self._app, self._store, worker, page, self._plan.lease)
+        try:
+            await self._enroll(beats)
+            await self._live(worker)
+        finally:
+            await self._end(worker, beats)
+            page.close()
+
+    async def _enroll(self, beats: "_Beats") -> None:
+        while True:
+            try:
+                await self._beating.aattend(beats.start())
+            except StoreError as error:
+                if not self._started.is_set():
+                    raise
+                await self._patience.wait(error)
+            else:
+                self._patience.reset()
+                return
+
+    async def _live(self, worker: Worker) -> None:
         worker.beat_limit = self._plan.lease * STALE
         worker.start()
-        reporter = Reporter(self._app.store, worker, self._app.clock.now())
-        every = self._plan.lease / BEATS_PER_LEASE
-        reporting_on = reporter.periodic(every, jitter, reporting(self._app.events))
-        reporting_on.start()
         events, slots = self._app.events, worker.slots
+        reporter = Reporter(self._store, worker, self._app.clock.now())
+        reports = reporter.periodic(self._plan.lease / BEATS_PER_LEASE, jitter, reporting(events))
+        reports.start()
         events.emit(WorkerReady(owner=worker.owner, queues=slots.queues, concurrency=slots.limit))
-        started.set()
+        self._started.set()
         try:
             await worker.ended.wait()
         finally:
-            await reporting_on.stop()
+            await reports.stop()
 
-    async def _end(self, worker: Worker, beats: "_Beats", *, enrolled: bool) -> None:
-        await worker.drain(0.0 if worker.fenced else self._plan.grace)
+    async def _end(self, worker: Worker, beats: "_Beats") -> None:
+        try:
+            await worker.drain(0.0 if worker.fenced else self._plan.grace)
+        except asyncio.CancelledError:
+            # It was told a second time.
+            await worker.drain(0.0)
         await worker.close()
-        await asyncio.to_thread(self._beating.run, beats.stop())
-        if enrolled and not worker.fenced:
-            await self._app.store.leave(worker.owner)
+        await self._beating.aattend(beats.stop())
+        if beats.begun and not worker.fenced:
+            await self._leave(worker.owner)
         self._app.events.emit(WorkerStopped(owner=worker.owner))
+
+    async def _leave(self, owner: str) -> None:
+        try:
+            await self._store.leave(owner)
+        except StoreError as error:
+            _log.warning("could not give back what %s held, a rescue will: %s", owner, error)
+
+
+async def _ended(guard: "asyncio.Task[None]") -> None:
+    """Cancel it and wait for its end; cancel it again where this is cancelled. Raises what it ended with."""
+    interruption: asyncio.CancelledError | None = None
+    guard.cancel()
+    while not guard.done():
+        try:
+            await asyncio.wait([guard])
+        except asyncio.CancelledError as error:
+            interruption = error
+            guard.cancel()
+    if interruption is not None:
+        raise interruption
+    if not guard.cancelled():
+        guard.result()
 
 
 class _Beats:
     """The beats of one embedded worker; its methods run on the beating thread."""
 
-    def __init__(self, app: App, worker: Worker, page: Page, lease: float) -> None:
+    def __init__(self, app: App, store: Store, worker: Worker, page: Page, lease: float) -> None:
         loop = asyncio.get_running_loop()
 
         def fenced(_: str) -> None:
@@ -123,14 +243,17 @@ class _Beats:
         def forgotten(_: str) -> None:
             loop.call_soon_threadsafe(worker.on_forgotten)
 
-        self._store = app.store
-        self._heart = Heart(app.store, lease, app.clock, app.events, fenced=fenced, forgotten=forgotten)
+        self.begun = False
+        self._store = store
+        self._heart = Heart(store, lease, app.clock, app.events, fenced=fenced, forgotten=forgotten)
         self._owner, self._page = worker.owner, page
         self._periodic = Periodic(
             "heart", self._heart.beat, every=self._heart.every, jitter=jitter, on_error=reporting(app.events)
         )
 
     async def start(self) -> None:
+        """Enrol and beat. Once it was `begun` the store may know the owner, however this ends."""
+        self.begun = True
         await self._heart.add(self._owner, self._page)
         self._periodic.start()
 

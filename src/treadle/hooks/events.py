@@ -153,6 +153,21 @@ class ChildKilled(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class ChildRecycled(Event, frozen=True, kw_only=True):
+    """A worker process gives way to a new one, and ends when its jobs have ended; `reason` says why."""
+
+    owner: str
+    pid: int
+    reason: str
+
+
+class NodeListening(Event, frozen=True, kw_only=True):
+    """A node shows its probes and metrics at this address."""
+
+    host: str
+    port: int
+
+
 class NodeFailed(Event, frozen=True, kw_only=True):
     """A node ends because it cannot do its work at all."""
 
@@ -223,8 +238,10 @@ class Events:
         self._listeners: dict[type[Event], list[Listener]] = {}
 
     def listen(self, kind: type[E], listener: Callable[[E], None]) -> None:
-        """Call `listener` for every event of exactly this kind."""
-        self._listeners.setdefault(kind, []).append(listener)
+        """Call `listener` for every event of exactly this kind; harmless when repeated."""
+        listeners = self._listeners.setdefault(kind, [])
+        if listener not in listeners:
+            listeners.append(listener)
 
     def wanted(self, kind: type[Event]) -> bool:
         """Whether anybody listens; ask before building an event on a hot path."""

@@ -5,15 +5,19 @@ import concurrent.futures
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class Portal:
-    """Started at its first use, on any thread; made anew after a fork; ended by `close`."""
+    """Started at its first use, on any thread; made anew after a fork; ended by `close`.
 
-    def __init__(self) -> None:
+    `new_loop` makes the loop.
+    """
+
+    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop) -> None:
+        self._new_loop = new_loop
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -21,12 +25,41 @@ class Portal:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine and wait for it; KeyboardInterrupt cancels it."""
-        future = self._submit(coroutine)
+        future = self.submit(coroutine)
         try:
             return future.result()
         except BaseException:
             future.cancel()
             raise
+
+    def attend(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine and wait for its end, whatever comes.
+
+        KeyboardInterrupt, or what else a signal's handler raises meanwhile, cancels it, again with each that comes, and
+        is raised when it has ended: it may take its time to end well.
+        """
+        errand = self._begin(coroutine)
+        interruption: BaseException | None = None
+        while not errand.ended.done():
+            try:
+                concurrent.futures.wait([errand.ended])
+            except BaseException as error:  # noqa: BLE001 - raised below
+                interruption = interruption or error
+                errand.cancel()
+        return errand.outcome(interruption)
+
+    async def aattend(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The same from a coroutine of another loop, whose cancellation cancels it."""
+        errand = self._begin(coroutine)
+        interruption: BaseException | None = None
+        ended = asyncio.wrap_future(errand.ended)
+        while not ended.done():
+            try:
+                await asyncio.wait([ended])
+            except asyncio.CancelledError as error:
+                interruption = interruption or error
+                errand.cancel()
+        return errand.outcome(interruption)
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         """End the loop and its thread; where there is one, it runs `last` before. Who waits for it is cancelled."""
@@ -38,7 +71,12 @@ class Portal:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
 
-    def _submit(self, coroutine: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
+    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> "_Errand[T]":
+        task = self.run(_started(coroutine))
+        return _Errand(task, self.submit(_end_of(task)))
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
+        """Begin a coroutine; cancelling the future cancels it."""
         if self._pid != os.getpid():
             # A lock that another thread held at the fork would stay locked here.
             self._lock = threading.Lock()
@@ -47,14 +85,41 @@ class Portal:
         with self._lock:
             if self._loop is None:
                 started: concurrent.futures.Future[asyncio.AbstractEventLoop] = concurrent.futures.Future()
-                self._thread = threading.Thread(target=_serve, args=(started,), name="treadle portal", daemon=True)
+                arguments = (started, self._new_loop)
+                self._thread = threading.Thread(target=_serve, args=arguments, name="treadle portal", daemon=True)
                 self._thread.start()
                 self._loop = started.result()
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
 
-def _serve(started: "concurrent.futures.Future[asyncio.AbstractEventLoop]") -> None:
-    loop = asyncio.new_event_loop()
+class _Errand(Generic[T]):
+    """A coroutine that was begun; `ended` is done when it has ended, however that was."""
+
+    def __init__(self, task: "asyncio.Task[T]", ended: "concurrent.futures.Future[None]") -> None:
+        self._task = task
+        self.ended = ended
+
+    def cancel(self) -> None:
+        self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+    def outcome(self, interruption: BaseException | None) -> T:
+        if interruption is not None:
+            raise interruption
+        return self._task.result()
+
+
+async def _started(coroutine: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+    return asyncio.create_task(coroutine)
+
+
+async def _end_of(task: "asyncio.Task[Any]") -> None:
+    await asyncio.wait([task])
+
+
+def _serve(
+    started: "concurrent.futures.Future[asyncio.AbstractEventLoop]", new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    loop = new_loop()
     loop.call_soon(started.set_result, loop)
     loop.run_forever()
     loop.run_until_complete(_end_the_rest())
