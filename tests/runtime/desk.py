@@ -2,14 +2,16 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from inspect import iscoroutinefunction
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from tests.stores.places import ManualClock
 from treadle.core.arguments import Shape, Signature
 from treadle.core.backoff import Backoff
+from treadle.core.inject import Provider, sources
 from treadle.core.job import Job, JobView, NewJob
 from treadle.core.options import Executor, JobOptions
 from treadle.hooks import events as happened
@@ -60,7 +62,8 @@ def handler_of(
         record=record,
     )
     name = function.__name__
-    return Handler(name, function, Signature(name, function), options, is_async)
+    signature = Signature(name, function)
+    return Handler(name, function, signature, options, is_async, sources=sources(function, name))
 
 
 def attempt_of(function: Callable[..., Any], *args: Any, **options: Any) -> Attempt:
@@ -137,6 +140,7 @@ class Desk:
         around: Sequence[AroundPerform] = (),
         process_command: Sequence[str] = (),
         stuck_limit: int = 100,
+        overrides: Mapping[Provider, object] = MappingProxyType({}),
     ) -> AbstractAsyncContextManager[Worker]:
         """A worker that claims until the block ends, and then drains without grace."""
         setting = Setting(
@@ -147,6 +151,7 @@ class Desk:
             jitter=lambda: 0.0,
             process_command=process_command,
             stuck_limit=stuck_limit,
+            overrides=overrides,
         )
         return _working(store or self.store, Slots(groups), setting)
 

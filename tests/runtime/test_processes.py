@@ -35,7 +35,7 @@ def on(story: Callable[[ProcessRunners], Coroutine[Any, Any, None]]) -> None:
         try:
             await story(runners)
         finally:
-            runners.close()
+            await runners.close()
 
     run(play)
 
@@ -140,6 +140,6 @@ def test_a_process_that_cannot_import_its_app_fails_the_job() -> None:
         runners = ProcessRunners((*COMMAND[:-1], "tests.apps.cli_broken:app"), begun=lambda _: None)
         with pytest.raises(ProcessDied, match="ended with exit code 1"):
             await runners.run(attempt_of("double", 1))
-        runners.close()
+        await runners.close()
 
     run(play)

@@ -35,7 +35,7 @@ def small() -> int:
 def on(limit: int, story: Callable[[ThreadRunners, Replies], Coroutine[Any, Any, None]]) -> Replies:
     async def play() -> Replies:
         replies = Replies()
-        runners = ThreadRunners(limit)
+        runners = ThreadRunners(limit, {})
         try:
             await story(runners, replies)
         finally:
@@ -137,7 +137,7 @@ def test_what_ends_while_the_loop_is_busy_comes_back_in_one_batch() -> None:
     async def play() -> int:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, CountingLoop)
-        replies, runners = Replies(), ThreadRunners(4)
+        replies, runners = Replies(), ThreadRunners(4, {})
         left = threading.Semaphore(0)
         for _ in range(100):
             runners.submit(attempt_of(left.release), replies)
@@ -305,7 +305,7 @@ def test_an_abandoned_job_gives_its_place_up_and_is_never_heard_again() -> None:
 
 def test_closing_ends_the_threads() -> None:
     async def play() -> None:
-        replies, runners = Replies(), ThreadRunners(2)
+        replies, runners = Replies(), ThreadRunners(2, {})
         pool: set[threading.Thread] = set()
         together = threading.Barrier(2)
 

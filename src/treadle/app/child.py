@@ -1,8 +1,9 @@
 """A worker process of a node.
 
-Life: 1. It takes its plan from its parent and imports the app; what that raises ends it. 2. It says that it is ready,
-and which store and queues it has. 3. Its parent enrols it and says go: it claims. 4. It works until its parent tells it
-to drain or is gone, or a dashboard asks. 5. It ends without joining threads; what it still holds its parent gives back.
+Life: 1. It takes its plan from its parent, imports the app and begins its lifespan; what these raise ends it. 2. It
+says that it is ready, and which store and queues it has. 3. Its parent enrols it and says go: it claims. 4. It works
+until its parent tells it to drain or is gone, or a dashboard asks. 5. The lifespan ends, and it ends without joining
+threads; what it still holds its parent gives back.
 
 `python -m treadle.app.child REFERENCE LINE PAGE`, the last two as numbers of descriptors.
 """
@@ -15,6 +16,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
@@ -27,6 +29,7 @@ from treadle.hooks.events import WorkerReady, WorkerStopped
 from treadle.hooks.logs import log_events, setup_logging
 from treadle.runtime.channel import Channel
 from treadle.runtime.heart import BEATS_PER_LEASE, STALE
+from treadle.runtime.metrics import Attempts
 from treadle.runtime.page import Page
 from treadle.runtime.plan import Plan
 from treadle.runtime.reporter import Reporter
@@ -37,6 +40,8 @@ from treadle.runtime.worker import Worker
 from treadle.stores.url import is_private
 from treadle.supervise.clock import jitter
 from treadle.supervise.periodic import Periodic
+
+TELL_EVERY = 1.0
 
 _log = logging.getLogger("treadle.worker")
 
@@ -59,19 +64,21 @@ async def _work(reference: str, line: socket.socket, page: int) -> int:
     if order is None:
         return 1
     plan = msgspec.convert(order["plan"], Plan)
-    try:
-        app = load_app(reference)
-        process = _Process(app, reference, channel, Page(page, order["slots"]), plan)
-        process.serve(int(order["index"]), alone=order["alone"])
-    except ConfigError as error:
-        sys.stderr.write(f"treadle: {error}\n")
-        return 1
-    except BaseException:  # noqa: BLE001 - user code: whatever an import raises is shown whole
-        traceback.print_exc()
-        return 1
-    setup_logging(plan.log_format)
-    log_events(app.events)
-    await process.run()
+    async with AsyncExitStack() as stack:
+        try:
+            app = load_app(reference)
+            process = _Process(app, reference, channel, Page(page, order["slots"]), plan)
+            process.serve(int(order["index"]), alone=order["alone"])
+            setup_logging(plan.log_format)
+            log_events(app.events)
+            await stack.enter_async_context(app.living())
+        except ConfigError as error:
+            sys.stderr.write(f"treadle: {error}\n")
+            return 1
+        except BaseException:  # noqa: BLE001 - user code: whatever an import or a lifespan raises is shown whole
+            traceback.print_exc()
+            return 1
+        await process.run()
     await channel.close()
     return 0
 
@@ -89,7 +96,8 @@ class _Process:
         self._worker: Worker | None = None
         self._reporter: Reporter | None = None
         self._draining: asyncio.Task[None] | None = None
-        self._reports: Periodic | None = None
+        self._attempts = Attempts()
+        self._periodics: list[Periodic] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         self._closing: asyncio.Future[None] | None = None
@@ -110,8 +118,16 @@ class _Process:
         self._channel.send("ready", url=self._app.url, queues=self._slots.queues)
         self._handle_signals()
         listening = asyncio.create_task(self._listen(), name="treadle line")
+        listening.add_done_callback(self._heard_last)
         await self._ended.wait()
+        if listening.done():
+            listening.result()
         listening.cancel()
+
+    def _heard_last(self, listening: "asyncio.Task[None]") -> None:
+        """A process that cannot obey any more must not look alive."""
+        if not listening.cancelled() and listening.exception() is not None:
+            self._ended.set()
 
     async def _listen(self) -> None:
         while (message := await self._channel.receive()) is not None:
@@ -139,14 +155,25 @@ class _Process:
         limit = max(2, self._slots.limit // 2)
         worker = build_worker(app, owner, self._slots, self._page, reference=self._reference, stuck_limit=limit)
         worker.beat_limit = self._plan.lease * STALE
+        reporter = Reporter(app.store, worker, app.clock.now(), self._asked)
+        self._periodics = [reporter.periodic(self._plan.lease / BEATS_PER_LEASE, jitter, reporting(app.events))]
+        if self._plan.listen is not None:
+            self._attempts.listen(app.events, timed=True)
+            self._periodics.append(
+                Periodic("metrics", self._tell, every=TELL_EVERY, jitter=jitter, on_error=reporting(app.events))
+            )
         worker.start()
-        self._worker = worker
+        self._worker, self._reporter = worker, reporter
         self._stall.start()
-        self._reporter = Reporter(app.store, worker, app.clock.now(), self._asked)
-        self._reports = self._reporter.periodic(self._plan.lease / BEATS_PER_LEASE, jitter, reporting(app.events))
-        self._reports.start()
+        for periodic in self._periodics:
+            periodic.start()
         self._keep(self._watch(worker))
         app.events.emit(WorkerReady(owner=owner, queues=self._slots.queues, concurrency=self._slots.limit))
+
+    async def _tell(self) -> None:
+        # A parent that is frozen reads nothing: what is not told now is told together with what follows.
+        if self._attempts.series and self._channel.idle:
+            self._channel.send("attempts", delta=self._attempts.take())
 
     async def _watch(self, worker: Worker) -> None:
         await worker.ended.wait()
@@ -190,9 +217,10 @@ class _Process:
         self._ended.set()
 
     async def _close(self, worker: Worker) -> None:
-        if self._reports is not None:
-            await self._reports.stop()
+        for periodic in self._periodics:
+            await periodic.stop()
         await worker.close()
+        await self._tell()
         self._stall.stop()
         if self._orphan:
             # Else the parent does it, when this process is gone.

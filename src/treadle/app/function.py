@@ -12,9 +12,10 @@ import msgspec
 from treadle.app.handle import Handle, ResultHandle
 from treadle.app.surface import App, Home
 from treadle.core.arguments import Signature, check_size
+from treadle.core.inject import injected, sources
 from treadle.core.job import NewJob
 from treadle.core.options import CallOptions, CallSettings, JobOptions, check_executor, check_known, checked
-from treadle.errors import ConfigError
+from treadle.errors import ArgumentError, ConfigError
 from treadle.runtime.handler import Handler, OnDiscard
 
 P = ParamSpec("P")
@@ -58,8 +59,20 @@ class Declaration:
         is_async = inspect.iscoroutinefunction(function)
         given = {**self.home.app.defaults, **self._given}
         executor = check_executor(given.pop("executor", None), f"executor {of}", function, is_async=is_async)
-        options = JobOptions(executor=executor, **checked(given, of))
-        return Handler(self.name, function, Signature(self.name, function), options, is_async, self.on_discard)
+        return Handler(
+            name=self.name,
+            function=function,
+            signature=Signature(self.name, function),
+            options=JobOptions(executor=executor, **checked(given, of)),
+            is_async=is_async,
+            on_discard=self.on_discard,
+            sources=sources(function, f'job "{self.name}"'),
+        )
+
+    @cached_property
+    def injected(self) -> frozenset[str]:
+        """The names of the parameters that a worker fills in."""
+        return frozenset(injected(self.function, f'job "{self.name}"'))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +92,13 @@ class JobFunction(Generic[P, R, H_co]):
         functools.update_wrapper(self, declaration.function, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function, here and now."""
+        """Call the function, here and now; a caller gives what a worker would have injected. Raises ArgumentError."""
         if self._declaration.external:
             raise ConfigError(f'job "{self.name}" runs in another program, got a call of its body: enqueue it')
+        for name in self._declaration.injected.difference(kwargs):
+            raise ArgumentError(
+                f'job "{self.name}": expected {name}= in a plain call, got none: only a worker injects it'
+            )
         value: R = self._declaration.function(*args, **kwargs)
         return value
 

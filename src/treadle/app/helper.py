@@ -6,13 +6,13 @@
 import asyncio
 import contextlib
 import ctypes
-import inspect
 import os
 import signal
 import socket
 import sys
 from collections.abc import Coroutine
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from treadle.app.load import load_app
@@ -23,20 +23,24 @@ from treadle.errors import ConfigError, UnknownJob
 from treadle.runtime.attempt import enter
 from treadle.runtime.handler import Handler
 from treadle.runtime.processes import serve
+from treadle.runtime.providers import Held, Provided, run_here
 from treadle.supervise.clock import jitter
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main() -> None:
-    """Load the app, then run jobs until the worker closes the socket."""
+    """Load the app and begin its lifespan, then run jobs until the worker closes the socket."""
     reference, descriptor = sys.argv[1:]
     _die_with_parent()
     if not reference:
         raise ConfigError("expected the app of a process job to be a variable of an importable module, found none")
     app = load_app(reference)
     with socket.socket(fileno=int(descriptor)) as sock, asyncio.Runner() as runner:
+        lifespan = Held(app.living())
+        runner.run(lifespan.__aenter__())
         serve(sock, lambda job: _perform(app, job, runner))
+        runner.run(lifespan.__aexit__(None, None, None))
 
 
 def _perform(app: Treadle, job: Job, runner: asyncio.Runner) -> Outcome:
@@ -53,10 +57,11 @@ def _perform(app: Treadle, job: Job, runner: asyncio.Runner) -> Outcome:
 
 def _call(handler: Handler, job: Job, runner: asyncio.Runner) -> object:
     args, kwargs = handler.signature.load(job.args)
-    value = handler.function(*args, **kwargs)
-    if not inspect.iscoroutine(value):
-        return value
-    coroutine: Coroutine[Any, Any, object] = value
+    body = partial(handler.function, *args, **kwargs)
+    return run_here(Provided(job, {}, partial(_run, runner)).call(body, handler.sources))
+
+
+def _run(runner: asyncio.Runner, coroutine: Coroutine[Any, Any, object]) -> object:
     return runner.run(coroutine, context=copy_context())
 
 

@@ -1,9 +1,11 @@
 """What the parts of the face need of an app; `Treadle` is the one that has it."""
 
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from treadle.core.clock import Clock
+from treadle.core.inject import Provider
 from treadle.core.job import NewJob
 from treadle.core.options import JobDefaults
 from treadle.hooks.events import Events
@@ -30,6 +32,7 @@ class App(Protocol):
     around_performs: list[AroundPerform]
     max_payload: int
     defaults: JobDefaults
+    overrides: dict[Provider, object]
 
     @property
     def clock(self) -> Clock:
@@ -49,6 +52,10 @@ class App(Protocol):
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """Every registered job by its name."""
+        ...
+
+    def living(self) -> AbstractAsyncContextManager[None]:
+        """Within the block the app's lifespan has begun and has not ended."""
         ...
 
     def resolve(self, name: str) -> Handler | None:

@@ -3,15 +3,18 @@
 import asyncio
 import builtins
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from treadle.app.function import NewCall
 from treadle.app.handle import Handle
 from treadle.app.jobs import Jobs
+from treadle.app.lifespan import Lifespan, living
 from treadle.app.lookup import plan_queues, resolve, store_url
 from treadle.app.stored import StoredJobs
 from treadle.core.arguments import Shape, check_size, dump
+from treadle.core.inject import Provider
 from treadle.core.job import NewJob
 from treadle.core.options import JobDefaults, JobOptions, check_count, check_known, check_name, checked
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
@@ -29,9 +32,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 H = TypeVar("H", bound=Handle)
+L = TypeVar("L", bound=Lifespan)
 
 MAX_PAYLOAD = 1024 * 1024
 HARD_PAYLOAD = 64 * 1024 * 1024
+_NOTHING = object()
 
 
 class Treadle(Jobs):
@@ -66,6 +71,8 @@ class Treadle(Jobs):
         self._portal = Portal()
         self._around_insert: list[AroundInsert] = []
         self.around_performs: list[AroundPerform] = []
+        self.overrides: dict[Provider, object] = {}
+        self._lifespan: Lifespan | None = None
         self.events = Events()
         self.clock = SystemClock()
 
@@ -95,6 +102,39 @@ class Treadle(Jobs):
         """Run this async callable around every insert: `async def middleware(jobs, call_next)`."""
         self._around_insert.append(middleware)
         return middleware
+
+    def lifespan(self, function: L) -> L:
+        """Run this async generator once around all the work of every worker process.
+
+        It opens what jobs need before its `yield`, and closes it after that; it runs on the loop that runs the jobs,
+        and takes this app or nothing. An error at its start ends the worker, one at its end is logged. Raises
+        ConfigError for a second one.
+        """
+        if self._lifespan is not None:
+            raise ConfigError("expected one lifespan of an app, got a second one: open what both open in one of them")
+        self._lifespan = function
+        return function
+
+    def living(self) -> AbstractAsyncContextManager[None]:
+        """Within the block the lifespan has begun and has not ended: what a worker's process has around its jobs."""
+        return living(self._lifespan, self)
+
+    @contextmanager
+    def override(self, provider: Callable[..., Any], value: T) -> Iterator[T]:
+        """Within the block, inject this value in place of what the provider gives; for tests.
+
+        The value is handed on as it is, also where it could be called. It holds for every attempt that this process
+        runs itself, not for jobs whose executor is "process".
+        """
+        hidden = self.overrides.get(provider, _NOTHING)
+        self.overrides[provider] = value
+        try:
+            yield value
+        finally:
+            if hidden is _NOTHING:
+                del self.overrides[provider]
+            else:
+                self.overrides[provider] = hidden
 
     def on(self, kind: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
         """Call the decorated function for every event of this kind in this process."""

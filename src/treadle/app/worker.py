@@ -38,6 +38,7 @@ def build_worker(app: App, owner: str, slots: Slots, page: Page, *, reference: s
         jitter=jitter,
         process_command=(sys.executable, "-m", "treadle.app.helper", reference),
         stuck_limit=stuck_limit,
+        overrides=app.overrides,
     )
     return Worker(app.store, owner, slots, page, setting)
 

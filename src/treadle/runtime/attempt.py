@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Generator
+from concurrent.futures import Future
 from contextvars import Context, ContextVar
 from enum import Enum
 from types import coroutine
@@ -41,9 +42,10 @@ class Attempt:
     """A running job. `started` and `deadline` are on the steady clock; `stop` is set once it is told to end.
 
     `task` is the runner that it occupies on the loop, `thread` what runs it in a pool: with middleware it has both.
+    `waiting` is what its thread waits for on the loop.
     """
 
-    __slots__ = ("abandoned", "claim", "deadline", "handler", "slot", "started", "stop", "task", "thread")
+    __slots__ = ("abandoned", "claim", "deadline", "handler", "slot", "started", "stop", "task", "thread", "waiting")
 
     def __init__(self, claim: Claim, handler: Handler) -> None:
         self.claim = claim
@@ -55,6 +57,7 @@ class Attempt:
         self.abandoned = False
         self.task: asyncio.Task[None] | None = None
         self.thread: object = None
+        self.waiting: Future[Any] | None = None
 
     def conclude(self, value: object, error: BaseException | None, jitter: float) -> Outcome | None:
         """What becomes of the job; None where its claim is no longer ours.

@@ -1,14 +1,17 @@
 """Gives every attempt to the executor that its job asks for: the loop, a thread, or a process of its own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from treadle.core.arguments import load_json
+from treadle.core.inject import Provider
 from treadle.core.outcomes import Cancelled, Completed, Snoozed
 from treadle.errors import Cancel, Snooze
 from treadle.hooks.middleware import AroundPerform, perform_within
 from treadle.runtime.attempt import Attempt, FailedInProcess
 from treadle.runtime.processes import ProcessRunners
+from treadle.runtime.providers import Provided
 from treadle.runtime.runners import LoopRunners, Reply
 from treadle.runtime.threads import ThreadRunners
 
@@ -18,8 +21,8 @@ class Executors:
 
     `begin` is called when an attempt starts and says whether it still may; `begun` when the process of a process job is
     ready for it, from when on its time-out counts; `done` with its value or its error.
-    `process_command` starts a helper process; it takes a descriptor's number. `stuck` counts the attempts that were
-    abandoned because they did not stop.
+    `process_command` starts a helper process; it takes a descriptor's number. `overrides` holds values that take the
+    place of a provider's. `stuck` counts the attempts that were abandoned because they did not stop.
     """
 
     def __init__(
@@ -31,12 +34,14 @@ class Executors:
         done: Reply,
         around: Sequence[AroundPerform],
         process_command: Sequence[str],
+        overrides: Mapping[Provider, object],
     ) -> None:
         self._begin = begin
         self._done = done
         self._around = around
+        self._overrides = overrides
         self._loop = LoopRunners(limit, begin=begin, body=self._within if around else self._body, done=done)
-        self._threads = ThreadRunners(limit)
+        self._threads = ThreadRunners(limit, overrides)
         self._processes = ProcessRunners(process_command, begun)
         self.stuck = 0
 
@@ -72,12 +77,15 @@ class Executors:
         """End everything that can be ended."""
         await self._loop.close()
         self._threads.close()
-        self._processes.close()
+        await self._processes.close()
 
     def _body(self, attempt: Attempt) -> Awaitable[object]:
         handler = attempt.handler
         if handler.options.executor == "loop":
             args, kwargs = handler.signature.load(attempt.claim.job.args)
+            if handler.sources:
+                body = partial(handler.function, *args, **kwargs)
+                return Provided(attempt.claim.job, self._overrides).call(body, handler.sources)
             coroutine: Awaitable[object] = handler.function(*args, **kwargs)
             return coroutine
         if handler.options.executor == "thread":

@@ -1,11 +1,12 @@
 """What the runtime knows of a registered job: how to read its arguments, how to run it, what to do when it fails."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from treadle.core.arguments import Signature, dump
+from treadle.core.inject import Source
 from treadle.core.job import Job
 from treadle.core.options import JobOptions
 from treadle.core.outcomes import COMPLETED, Completed, Discarded, Failure, Outcome, after_error, after_failure
@@ -19,7 +20,7 @@ OnDiscard = Callable[[Job, BaseException], Any]
 
 
 class Handler(msgspec.Struct, frozen=True):
-    """A registered job."""
+    """A registered job. `sources`: where the values of its injected parameters come from; see core/inject.py."""
 
     name: str
     function: Callable[..., Any]
@@ -27,6 +28,7 @@ class Handler(msgspec.Struct, frozen=True):
     options: JobOptions
     is_async: bool
     on_discard: Sequence[OnDiscard] = ()
+    sources: Mapping[str, Source | None] = {}
 
     def returned(self, value: object) -> Outcome:
         """The outcome of a body that returned.

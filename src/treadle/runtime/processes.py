@@ -19,6 +19,7 @@ from treadle.runtime.attempt import Attempt, Interrupted
 
 HEADER = 4
 START_LIMIT = 60.0
+END_LIMIT = 2.0
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_job = msgspec.msgpack.Decoder(Job).decode
@@ -63,17 +64,25 @@ class _Process:
         """Kill it; whoever waits for its answer sees the end of its socket."""
         self._popen.kill()
 
-    def kill(self) -> int:
-        """End it now; its exit code, negative for a signal."""
+    def hang_up(self) -> None:
+        """Close the socket; one that waits for a job then ends by itself."""
         if self._streams is None:
             self._ours.close()
         else:
             self._streams[1].close()
+
+    def reap(self, patience: float) -> int:
+        """Wait for its end for so many seconds, then kill it; its exit code, negative for a signal."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            # One that ended by itself shows its own code.
-            return self._popen.wait(timeout=0.05)
+            return self._popen.wait(timeout=patience)
         self._popen.kill()
         return self._popen.wait()
+
+    def kill(self) -> int:
+        """End it now; its exit code, negative for a signal."""
+        self.hang_up()
+        # One that ended by itself shows its own code.
+        return self.reap(0.05)
 
 
 class ProcessRunners:
@@ -123,11 +132,14 @@ class ProcessRunners:
         process.end()
         return True
 
-    def close(self) -> None:
-        """Kill every process."""
-        for process in [*self._idle, *self._busy.values()]:
+    async def close(self) -> None:
+        """Kill the processes that run a job; let the others end in order, for two seconds."""
+        for process in self._busy.values():
             process.kill()
-        self._idle.clear()
+        idle, self._idle = self._idle, []
+        for process in idle:
+            process.hang_up()
+        await asyncio.gather(*(asyncio.to_thread(process.reap, END_LIMIT) for process in idle))
 
     def _living(self) -> _Process | None:
         """A process that waits for a job; one that died meanwhile must not cost a job its attempt."""

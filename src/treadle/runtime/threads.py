@@ -8,12 +8,18 @@ import asyncio
 import ctypes
 import threading
 from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 from types import CoroutineType
+from typing import Any, NoReturn
 
+from treadle.core.inject import Provider
 from treadle.errors import ConfigError
 from treadle.runtime.attempt import Attempt, Interrupted, enter
+from treadle.runtime.handler import Handler
+from treadle.runtime.providers import Provided, run_here
 from treadle.runtime.runners import Reply
 
 
@@ -28,10 +34,14 @@ class _Thread:
 
 
 class ThreadRunners:
-    """At most `limit` threads, started as they are needed, besides those that were abandoned."""
+    """At most `limit` threads, started as they are needed, besides those that were abandoned.
 
-    def __init__(self, limit: int) -> None:
+    `overrides` holds values that take the place of a provider's.
+    """
+
+    def __init__(self, limit: int, overrides: Mapping[Provider, object]) -> None:
         self._limit = limit
+        self._overrides = overrides
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[tuple[Attempt, Reply] | None] = SimpleQueue()
         self._done: deque[tuple[Attempt, Reply, object, BaseException | None]] = deque()
@@ -57,6 +67,8 @@ class ThreadRunners:
             if thread.attempt is not attempt:
                 return False
             _raise_in(thread.ident)
+            if attempt.waiting is not None:
+                attempt.waiting.cancel()
             return True
 
     def abandon(self, attempt: Attempt) -> bool:
@@ -81,7 +93,7 @@ class ThreadRunners:
         thread = _Thread()
         while (item := self._queue.get()) is not None:
             attempt, reply = item
-            value, error = _run(thread, attempt)
+            value, error = _run(thread, attempt, self._call)
             if thread.abandoned:
                 return
             self._done.append((attempt, reply, value, error))
@@ -99,15 +111,43 @@ class ThreadRunners:
             self._pending -= 1
             reply(attempt, value, error)
 
+    def _call(self, attempt: Attempt) -> object:
+        if attempt.stop is not None:
+            raise Interrupted
+        job, handler = attempt.claim.job, attempt.handler
+        context = copy_context()
+        context.run(enter, job)
+        args, kwargs = handler.signature.load(job.args)
+        if handler.sources:
+            body = partial(_call_sync, handler, *args, **kwargs)
+            provided = Provided(job, self._overrides, partial(self._elsewhere, attempt))
+            return context.run(run_here, provided.call(body, handler.sources))
+        value = context.run(handler.function, *args, **kwargs)
+        if isinstance(value, CoroutineType):
+            _refuse(handler, value)
+        return value
 
-def _run(thread: _Thread, attempt: Attempt) -> tuple[object, BaseException | None]:
+    def _elsewhere(self, attempt: Attempt, coroutine: Coroutine[Any, Any, object]) -> object:
+        """What a coroutine gives that runs on the loop while this thread waits."""
+        attempt.waiting = asyncio.run_coroutine_threadsafe(_caught(coroutine), self._loop)
+        try:
+            value, error = attempt.waiting.result()
+        finally:
+            attempt.waiting.cancel()
+            attempt.waiting = None
+        if error is not None:
+            raise error
+        return value
+
+
+def _run(thread: _Thread, attempt: Attempt, call: Callable[[Attempt], object]) -> tuple[object, BaseException | None]:
     value: object = None
     failure: BaseException | None = None
     try:
         with thread.lock:
             thread.attempt = attempt
             attempt.thread = thread
-        value = _call(attempt)
+        value = call(attempt)
     except BaseException as error:  # noqa: BLE001 - user code: SystemExit in a thread is a failure too
         failure = error
     while thread.attempt is not None:
@@ -120,18 +160,24 @@ def _run(thread: _Thread, attempt: Attempt) -> tuple[object, BaseException | Non
     return value, failure
 
 
-def _call(attempt: Attempt) -> object:
-    if attempt.stop is not None:
-        raise Interrupted
-    job, handler = attempt.claim.job, attempt.handler
-    context = copy_context()
-    context.run(enter, job)
-    args, kwargs = handler.signature.load(job.args)
-    value = context.run(handler.function, *args, **kwargs)
+def _call_sync(handler: Handler, /, *args: object, **kwargs: object) -> object:
+    value = handler.function(*args, **kwargs)
     if isinstance(value, CoroutineType):
-        value.close()
-        raise ConfigError(f'job "{handler.name}" gave a coroutine that nobody runs: write it, or its wrapper, async')
+        _refuse(handler, value)
     return value
+
+
+def _refuse(handler: Handler, value: "CoroutineType[Any, Any, Any]") -> NoReturn:
+    value.close()
+    raise ConfigError(f'job "{handler.name}" gave a coroutine that nobody runs: write it, or its wrapper, async')
+
+
+async def _caught(coroutine: Coroutine[Any, Any, object]) -> tuple[object, BaseException | None]:
+    """What it gave or raised: a SystemExit that a task lets out would end the whole loop."""
+    try:
+        return await coroutine, None
+    except BaseException as error:  # noqa: BLE001 - user code; raised again where it is waited for
+        return None, error
 
 
 def _leave(thread: _Thread) -> None:

@@ -7,11 +7,12 @@ back with their owner, which whoever enrolled it makes leave.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from treadle.core.clock import Clock
+from treadle.core.inject import Provider
 from treadle.core.outcomes import UNKNOWN_JOB_DELAY, Discarded, Outcome, Released, Retried
 from treadle.errors import StoreError
 from treadle.hooks.events import (
@@ -44,7 +45,10 @@ LEAST_WORD = 0.5
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker is given by whoever puts it together. `stuck_limit`: recycle the process at so many stuck jobs."""
+    """What a worker is given by whoever puts it together.
+
+    `stuck_limit`: recycle the process at so many stuck jobs. `overrides`: values that take the place of a provider's.
+    """
 
     resolve: Resolve
     events: Events
@@ -53,6 +57,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     jitter: Callable[[], float]
     process_command: Sequence[str]
     stuck_limit: int
+    overrides: Mapping[Provider, object] = {}
 
 
 class Worker:
@@ -91,6 +96,7 @@ class Worker:
             done=self._done,
             around=setting.around,
             process_command=setting.process_command,
+            overrides=setting.overrides,
         )
         self.beat_limit: float | None = None
 
