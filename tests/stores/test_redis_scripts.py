@@ -53,6 +53,7 @@ SAMPLES: dict[str, Sample] = {
         [("inflight", "hash"), ("cancel", "set"), ("queues", "set"), ("queue:mail", "list")], [CLAIM, 1]
     ),
     "obey": Sample(SETTLING, [*SETTLED]),
+    "lose": Sample([*SETTLING, ("dead", "zset")], [*SETTLED, 0, 1, "{", 1]),
     "forget": Sample(
         [
             ("leaving", "set"),

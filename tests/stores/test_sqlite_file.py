@@ -51,12 +51,20 @@ def test_a_table_of_another_kind_is_left_alone(place: SqliteFile) -> None:
 BY_ID = "INTEGER PRIMARY KEY (rowid=?)"
 BY_STATE = "INDEX oban_jobs_state_queue_priority_scheduled_at_id_index"
 PLANS: dict[str, tuple[Sequence[object] | Mapping[str, object], str]] = {
-    "waiting": (("default", 10), f"SEARCH oban_jobs USING {BY_STATE} (state=? AND queue=?)"),
+    "waiting": (
+        {"queue": "default", "limit": 10, "now": "x"},
+        f"SEARCH oban_jobs USING {BY_STATE} (state=? AND queue=?)",
+    ),
     "take": (("x", "y", "[]"), f"SEARCH oban_jobs USING {BY_ID}"),
     "complete": (("x", 1, "y"), f"SEARCH oban_jobs USING {BY_ID}"),
     "due": ({"now": "x", "limit": 1}, "SEARCH oban_jobs USING INDEX treadle_jobs_due (scheduled_at<?)"),
     "stage": (("[]",), f"SEARCH oban_jobs USING {BY_ID}"),
     "give_back": ({"now": "x", "ids": "[]"}, f"SEARCH oban_jobs USING {BY_ID}"),
+    "lose": ({"now": "x", "ids": "[]", "error": ""}, f"SEARCH oban_jobs USING {BY_ID}"),
+    "waiting_group": (
+        {"queue": "default", "priority": 0, "limit": 10},
+        f"SEARCH oban_jobs USING COVERING {BY_STATE} (state=? AND queue=? AND priority=?)",
+    ),
     "next_group": (("completed", "q", 0), f"SEARCH oban_jobs USING COVERING {BY_STATE} (state=? AND (queue,priority)>"),
     "match_ids": ({"ids": "[]", "state": None, "queue": None, "name": None}, f"SEARCH j USING {BY_ID}"),
 }

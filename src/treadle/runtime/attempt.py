@@ -9,7 +9,7 @@ from types import coroutine
 from typing import Any
 
 from treadle.core.job import Job
-from treadle.core.outcomes import Cancelled, Outcome, Released
+from treadle.core.outcomes import Cancelled, Outcome, after_stop
 from treadle.errors import ConfigError, JobTimeout, Signal, TreadleError
 from treadle.runtime.handler import Handler
 from treadle.stores.contract import Claim
@@ -70,7 +70,7 @@ class Attempt:
             return error.outcome
         if self.stop is Stop.SHUTDOWN and not isinstance(error, Signal):
             # Whatever it raises when it is broken off, it did not fail by itself.
-            return Released()
+            return after_stop(self.claim.job)
         if self.stop is None or not isinstance(error, asyncio.CancelledError | Interrupted):
             return self.handler.raised(self.claim.job, error, jitter)
         return self._stopped(self.stop, error, jitter)
@@ -83,7 +83,7 @@ class Attempt:
             case Stop.CANCEL:
                 return Cancelled(why.value)
             case Stop.SHUTDOWN:
-                return Released()
+                return after_stop(self.claim.job)
             case Stop.GONE:
                 return None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from treadle.core.outcomes import Discarded, after_death, after_overrun
+from treadle.core.outcomes import Discarded, Outcome, Released, after_death, after_overrun
 from treadle.errors import StoreUnavailable
 from treadle.hooks.events import ChildDied, Events
 from treadle.runtime.child import Child
@@ -24,6 +24,8 @@ async def bury(
 ) -> int:
     """Set aside what ran when it died by itself, settle what overran, give the rest back; how many were discarded.
 
+    What must not run again ends, however its process came to its end, unless it had not begun.
+
     If this process dies on any line of it, what is not done yet is done by a rescue, which counts no death. So it is
     where the store is away and `give_up` says that this process must end: then it raises StoreUnavailable.
     """
@@ -33,7 +35,9 @@ async def bury(
         try:
             claims = await store.held(owner)
             settlements = _settlements(child, claims, jitter)
-            settled.update((settlement.claim.key, settlement) for settlement in settlements)
+            for settlement in settlements:
+                if not isinstance(settlement.outcome, Released):
+                    settled[settlement.claim.key] = settlement
             if settlements:
                 await store.settle(owner, settlements)
             released = await store.leave(owner)
@@ -53,13 +57,19 @@ async def bury(
 
 
 def _settlements(child: Child, claims: Sequence[Claim], jitter: Callable[[], float]) -> list[Settlement]:
-    if child.overdue_mark:
-        return [
-            Settlement(claim, after_overrun(claim.job, jitter=jitter()))
-            for claim in claims
-            if claim.mark == child.overdue_mark
-        ]
-    if child.killed is not None or child.leaving or child.recycled:
-        return []
     ran = set(child.page.marks)
-    return [Settlement(claim, after_death(claim.job, alone=child.alone)) for claim in claims if claim.mark in ran]
+    outcomes = [(claim, _outcome(child, claim, jitter, ran=claim.mark in ran)) for claim in claims]
+    return [Settlement(claim, outcome) for claim, outcome in outcomes if outcome is not None]
+
+
+def _outcome(child: Child, claim: Claim, jitter: Callable[[], float], *, ran: bool) -> Outcome | None:
+    """None for what goes back with its owner. That would end what must not run again, so it is told what did not run.
+
+    The mark of a job that must not run again stands until the store has answered its settlement.
+    """
+    if child.overdue_mark and claim.mark == child.overdue_mark:
+        return after_overrun(claim.job, jitter=jitter())
+    if not claim.job.rerun:
+        return after_death(claim.job, alone=child.alone) if ran else Released()
+    by_itself = not child.overdue_mark and child.killed is None and not child.leaving and not child.recycled
+    return after_death(claim.job, alone=child.alone) if ran and by_itself else None

@@ -2,6 +2,7 @@
 
 import resource
 import sys
+from collections import Counter
 from collections.abc import Callable
 
 from treadle.runtime.worker import Worker
@@ -22,6 +23,7 @@ class Reporter:
         self._worker = worker
         self._started = started
         self._signalled = signalled
+        self._told: Counter[str] = Counter()
         self.quiet = False
 
     def periodic(self, every: float, jitter: Callable[[], float], on_error: OnError) -> Periodic:
@@ -35,6 +37,7 @@ class Reporter:
 
     async def _report(self) -> None:
         completed, retried, discarded = self._worker.tally
+        done = self._worker.done - self._told
         report = OwnerReport(
             owner=self._worker.owner,
             queues=self._worker.slots.queues,
@@ -46,8 +49,11 @@ class Reporter:
             completed=completed,
             failed=retried + discarded,
             embedded=self._signalled is None,
+            done=done,
         )
-        for signal in await self._store.report(report):
+        signals = await self._store.report(report)
+        self._told += done
+        for signal in signals:
             if self._signalled is not None:
                 self._signalled(signal)
 

@@ -7,13 +7,14 @@ back with their owner, which whoever enrolled it makes leave.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from treadle.core.clock import Clock
 from treadle.core.inject import Provider
-from treadle.core.outcomes import UNKNOWN_JOB_DELAY, Discarded, Outcome, Released, Retried
+from treadle.core.outcomes import UNKNOWN_JOB_DELAY, Completed, Discarded, Outcome, Released, Retried
 from treadle.errors import StoreError
 from treadle.hooks.events import (
     ClaimLost,
@@ -68,12 +69,16 @@ class Worker:
         self.slots = slots
         self.fenced = False
         self.ended = asyncio.Event()
+        self.done: Counter[str] = Counter()
+        """How many jobs of each queue were completed."""
         self._store = store
         self._page = page
         self._setting = setting
         self._attempts: dict[Key, Attempt] = {}
         self._running: dict[Key, Attempt] = {}
         self._free = list(range(slots.limit))
+        # The slots of jobs that must not run again: until the store knows their outcome they may have run.
+        self._marked: dict[Key, int] = {}
         self._loop = asyncio.get_running_loop()
         patience = Patience(setting.clock, setting.events, setting.jitter)
         self._settler = Settler(store, owner, patience, self._settled, self._refused)
@@ -188,8 +193,7 @@ class Worker:
         self._leave_slot(attempt)
         outcome = attempt.conclude(value, error, self._setting.jitter())
         if outcome is None:
-            self.slots.give(attempt.claim.key)
-            self._claimer.room()
+            self._give(attempt.claim.key)
             return
         seconds = self._setting.clock.steady() - attempt.started
         tell(self._setting.events, attempt.claim.job, outcome, seconds)
@@ -209,14 +213,28 @@ class Worker:
     def _leave_slot(self, attempt: Attempt) -> None:
         if self._running.pop(attempt.claim.key, None) is None:
             return
-        self._page.marks[attempt.slot] = 0
-        self._free.append(attempt.slot)
+        if attempt.claim.job.rerun:
+            self._clear(attempt.slot)
+        else:
+            self._marked[attempt.claim.key] = attempt.slot
         if attempt.deadline:
             self._deadlines.remove(attempt)
 
-    def _settled(self, settlement: Settlement, answer: Settled) -> None:
-        self.slots.give(settlement.claim.key)
+    def _clear(self, slot: int) -> None:
+        self._page.marks[slot] = 0
+        self._free.append(slot)
+
+    def _give(self, key: Key) -> None:
+        """The store holds this claim for us no more."""
+        if key in self._marked:
+            self._clear(self._marked.pop(key))
+        self.slots.give(key)
         self._claimer.room()
+
+    def _settled(self, settlement: Settlement, answer: Settled) -> None:
+        self._give(settlement.claim.key)
+        if answer.answer == "applied" and isinstance(settlement.outcome, Completed):
+            self.done[settlement.claim.job.queue] += 1
         if answer.answer == "gone":
             self._setting.events.emit(ClaimLost(job=settlement.claim.job, state=answer.state))
 

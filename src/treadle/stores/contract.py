@@ -215,9 +215,11 @@ class Consumes(Protocol):
         ...
 
     async def leave(self, owner: str) -> int:
-        """Give every claim of this owner back untouched, and forget the owner; how many came back.
+        """Give every claim of this owner back untouched, and forget the owner; how many there were.
 
-        The wish to cancel a job survives its owner: such a job ends as cancelled, here and at a rescue.
+        Here and at a rescue a job ends instead of coming back: as cancelled where somebody wished it (the wish survives
+        the owner), as discarded with the failure LOST where `rerun` is False. Who knows that such a job has not begun
+        settles it as Released before.
         """
         ...
 

@@ -1,8 +1,12 @@
-"""Giving back on Redis: what owners that left or died held returns to its queues, oldest first."""
+"""Giving back on Redis: what owners that left or died held returns to its queues, oldest first.
+
+Jobs that must not run again end instead.
+"""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from treadle.core.outcomes import LOST
 from treadle.core.states import State
 from treadle.errors import StoreError
 from treadle.stores import sidekiq
@@ -12,7 +16,7 @@ from treadle.stores.redis_client import Client
 from treadle.stores.redis_errors import WrongType
 from treadle.stores.redis_keys import decode, encode
 from treadle.stores.redis_scripts import Argument, ScriptCall
-from treadle.stores.redis_settle import record
+from treadle.stores.redis_settle import record, shown
 
 PAGE = 200
 FENCED_AT_ONCE = 100
@@ -62,11 +66,16 @@ async def _give_back_page(client: Client, owner: str, tokens: Sequence[bytes]) -
     [entries] = await client.back.ask(("HMGET", keys.inflight(owner), *tokens))
     lists: dict[bytes, int] = {}
     args: list[Argument] = []
+    once: dict[bytes, bytes] = {}
     for token, entry in zip(tokens, entries, strict=True):
         if entry is not None:
-            queue, deaths, _ = opened(entry)
-            key = keys.suspended(queue) if deaths else keys.queue(queue)
-            args += [token, lists.setdefault(key, len(lists) + 1)]
+            queue, deaths, text = opened(entry)
+            if sidekiq.runs_once(text):
+                once[token] = entry
+                args += [token, 0]
+            else:
+                key = keys.suspended(queue) if deaths else keys.queue(queue)
+                args += [token, lists.setdefault(key, len(lists) + 1)]
     if not args:
         return 0
     named = [keys.inflight(owner), keys.cancel(owner), keys.queues, *lists]
@@ -77,24 +86,34 @@ async def _give_back_page(client: Client, owner: str, tokens: Sequence[bytes]) -
             _log.error("a claim of %s cannot go back: %s", owner, error)
             return 0
         return sum([await _give_back_page(client, owner, [token]) for token in tokens])
-    number: int = moved + await _obey(client, owner, list(zip(wished[::2], wished[1::2], strict=True)))
+    cancelled = dict(zip(wished[::2], wished[1::2], strict=True))
+    lost = {token: entry for token, entry in once.items() if token not in cancelled}
+    number: int = moved + await _end(client, owner, cancelled, lost)
     return number
 
 
-async def _obey(client: Client, owner: str, wished: Sequence[tuple[bytes, bytes]]) -> int:
-    """End the claims that somebody wants cancelled; how many were still held."""
-    if not wished:
+async def _end(client: Client, owner: str, cancelled: Mapping[bytes, bytes], lost: Mapping[bytes, bytes]) -> int:
+    """End the claims that somebody wants cancelled, and those that may have run and must not again.
+
+    How many were still held.
+    """
+    if not cancelled and not lost:
         return 0
     day, counters = await client.counters()
     calls = []
-    for token, entry in wished:
+    for token, entry in (*cancelled.items(), *lost.items()):
         queue, _, text = opened(entry)
         try:
             job_id = sidekiq.read(text, queue).id
         except sidekiq.Malformed:
             job_id = ""
         first, leading = settling(client, owner, token.decode(), job_id, day=day, counters=counters)
-        calls.append(ScriptCall("obey", first, [*leading, record(State.CANCELLED, error="")]))
+        if token in cancelled:
+            calls.append(ScriptCall("obey", first, [*leading, record(State.CANCELLED, error="")]))
+        else:
+            leading.append(record(State.DISCARDED, error=shown(LOST)))
+            last = sidekiq.failed(text, queue, LOST).arguments if sidekiq.kept_when_dead(text) else []
+            calls.append(ScriptCall("lose", [*first, client.keys.dead], [*leading, *last]))
     replies = await client.back.run_all(calls)
     for reply in replies:
         if isinstance(reply, StoreError):

@@ -54,7 +54,18 @@ async def settle(client: Client, owner: str, settlements: Sequence[Settlement]) 
     missed = replies[-1] if plain else ()
     for position, answer in zip(missed[::2], missed[1::2], strict=True):
         answers[order[position]] = _ANSWERS[answer]
+    if GONE in answers:
+        await _tell_ends(client, settlements, answers)
     return answers
+
+
+async def _tell_ends(client: Client, settlements: Sequence[Settlement], answers: list[Settled]) -> None:
+    """Add how the jobs ended whose claims are gone, where that is kept."""
+    gone = [index for index, answer in enumerate(answers) if answer is GONE]
+    keys = [client.keys.result(settlements[index].claim.job.id) for index in gone]
+    for index, kept in zip(gone, await client.back.ask_all(*[("GET", key) for key in keys]), strict=True):
+        if isinstance(kept, bytes):
+            answers[index] = Settled("gone", read_record(kept).state)
 
 
 def _place(settlement: Settlement) -> str:
@@ -124,7 +135,7 @@ class _Settling:
                 assert_never(outcome)
 
     def _discard(self, claim: Claim, failure: Failure) -> ScriptCall:
-        payload, kept = _lent(claim).text, record(State.DISCARDED, error=_shown(failure))
+        payload, kept = _lent(claim).text, record(State.DISCARDED, error=shown(failure))
         if not sidekiq.kept_when_dead(payload):
             return self._call("finish", claim, kept, [], [1])
         text = sidekiq.failed(payload, claim.job.queue, failure)
@@ -141,10 +152,11 @@ class _Settling:
 
 def _cancelled(failure: Failure | None = None) -> bytes:
     """What is kept where a job that was to come again is cancelled instead."""
-    return record(State.CANCELLED, error=_shown(failure) if failure else "")
+    return record(State.CANCELLED, error=shown(failure) if failure else "")
 
 
-def _shown(failure: Failure) -> str:
+def shown(failure: Failure) -> str:
+    """A failure as the text of a record."""
     return f"{failure.error_class}: {failure.message}"
 
 

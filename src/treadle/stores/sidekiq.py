@@ -194,6 +194,14 @@ def failed(text: bytes, queue: str, failure: Failure) -> Spliced:
     return splice(text, changes)
 
 
+def runs_once(text: bytes) -> bool:
+    """Whether this job must not run again when its worker dies."""
+    try:
+        return b'"trd_rerun"' in text and _read_details(text).trd_rerun is False
+    except Malformed:
+        return False
+
+
 def kept_when_dead(text: bytes) -> bool:
     """Whether this job's death is shown: not with `dead: false`, and not where `retry` is false or absent."""
     details = _read_details(text)

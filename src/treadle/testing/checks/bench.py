@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from treadle.core.arguments import Shape
 from treadle.core.job import NewJob
@@ -73,12 +73,10 @@ class Bench:
         await self.store.enroll(self.owner, lease)
         return self
 
-    def job(
-        self, name: str = "work", *, queue: str = QUEUE, delay: float | None = None, at: float | None = None
-    ) -> NewJob:
+    def job(self, name: str = "work", *, queue: str = QUEUE, **given: Any) -> NewJob:
         """A job without arguments, in the store's own shape."""
         args = b"[]" if self.store.shape is Shape.LIST else b"{}"
-        return NewJob(name=name, queue=queue, args=args, max_attempts=5, delay=delay, at=at)
+        return NewJob(name=name, queue=queue, args=args, max_attempts=5, **given)
 
     async def put(self, count: int = 1, *, queue: str = QUEUE) -> list[str]:
         """Insert so many jobs in one call; their ids."""

@@ -6,7 +6,9 @@ import asyncio
 from functools import partial
 
 from treadle.core.states import State
-from treadle.testing.checks.bench import QUEUE, SHORT, Bench, Place, expect, ids
+from treadle.errors import ArgumentError
+from treadle.stores.contract import Ability, JobQuery
+from treadle.testing.checks.bench import LONG, OWNER, QUEUE, SHORT, Bench, Place, expect, ids, refused
 
 
 async def jobs_come_in_the_order_of_their_insertion(place: Place) -> None:
@@ -33,6 +35,53 @@ async def a_job_is_lent_as_it_was_inserted(place: Place) -> None:
             (job.name, job.queue, job.args), (new.name, "mail", new.args), "name, queue and arguments come unchanged"
         )
         expect((job.attempt, job.max_attempts), (1, 5), "the attempt that begins is counted, and the limit kept")
+
+
+async def tags_and_meta_travel_with_a_job(place: Place) -> None:
+    async with place.store() as store:
+        bench = await Bench(store).enroll()
+        meta = {"trace": "4bf9", "deep": {"list": [1, None, True, "ü"]}, "n": 2**70}
+        marked = bench.job("Marked", tags=("mail", "größe"), meta=meta)
+        await store.insert([marked, bench.job("Plain")])
+        for view in await store.find(JobQuery(state=State.AVAILABLE)):
+            wanted = (marked.tags, meta) if view.name == "Marked" else ((), {})
+            expect((view.tags, view.meta), wanted, "what a job was marked with is shown")
+        jobs = [claim.job for claim in await bench.take()]
+        expect([(job.tags, job.meta) for job in jobs], [(marked.tags, meta), ((), {})], "and comes with its claim")
+        expect([claim.job for claim in await store.held(OWNER)], jobs, "and with what is held")
+
+
+async def meta_that_is_no_json_is_refused(place: Place) -> None:
+    async with place.store() as store:
+        bench = await Bench(store).enroll()
+        for meta in ({"nan": float("nan")}, {"set": {1}}, {"text": "\ud800"}):
+            await refused(store.insert([bench.job(meta=meta)]), ArgumentError, f"{meta} cannot be kept")
+        expect(await bench.take(), [], "and nothing was inserted")
+
+
+async def priorities_come_before_time(place: Place) -> None:
+    async with place.store() as store:
+        if Ability.PRIORITY not in store.abilities:
+            return
+        bench = await Bench(store).enroll()
+        new = [bench.job(priority=priority) for priority in (9, 0, 5, 0, 9)]
+        inserted = await store.insert(new)
+        shown = {view.id: view.priority for view in await store.find(JobQuery())}
+        expect([shown[job_id] for job_id in inserted], [9, 0, 5, 0, 9], "a priority is shown")
+        order = [inserted[index] for index in (1, 3, 2, 0, 4)]
+        expect([*ids(await bench.take(2)), *ids(await bench.take())], order, "0 comes first, then the others by time")
+
+
+async def a_claim_says_how_long_its_job_waited(place: Place) -> None:
+    async with place.store() as store:
+        bench = await Bench(store).enroll()
+        await bench.put()
+        await place.elapse(SHORT)
+        (claim,) = await bench.take()
+        expect(SHORT <= claim.job.waited < LONG, True, f"it waited {SHORT} s or a little more, not {claim.job.waited}")
+        await bench.put()
+        (soon,) = await bench.take()
+        expect(0 <= soon.job.waited < claim.job.waited, True, f"at once means no wait, not {soon.job.waited}")
 
 
 async def a_bulk_insert_is_seen_whole_or_not_at_all(place: Place) -> None:
