@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from sqlite3 import Connection
 
+from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
 from treadle.core.job import NewJob
 from treadle.errors import StoreUnavailable, Unconfirmed
@@ -26,14 +27,15 @@ class Wish:
 class Inserts:
     """Thread-safe. Jobs that cannot be written are refused before they are joined with those of others."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, shape: Shape) -> None:
         self._database = database
         self._clock = clock
+        self._shape = shape
         self._wishes: deque[Wish] = deque()
 
     def announce(self, jobs: Sequence[NewJob]) -> Wish:
         """Say what will be wanted; whoever is served first serves it too. Raises ArgumentError."""
-        check(jobs)
+        check(jobs, self._shape)
         wish = Wish(jobs)
         self._wishes.append(wish)
         return wish
@@ -46,7 +48,7 @@ class Inserts:
 
     def now(self, jobs: Sequence[NewJob]) -> list[str]:
         """Insert on the calling thread."""
-        check(jobs)
+        check(jobs, self._shape)
         wish = Wish(jobs)
         self._insert([wish])
         return _come_of(wish)
