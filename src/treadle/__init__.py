@@ -7,7 +7,7 @@ from treadle.app.treadle import Treadle
 from treadle.core.inject import Inject
 from treadle.core.job import Job
 from treadle.errors import Cancel, Retry, Snooze, TreadleError
-from treadle.runtime.attempt import current_job
+from treadle.hooks.current import current_job
 
 __version__ = "0.1.0"
 

@@ -10,8 +10,8 @@ from tests.runtime.doors import Door
 from tests.servers import until
 from treadle.core.states import State
 from treadle.errors import StoreError
+from treadle.hooks.current import current_job
 from treadle.hooks.events import JobCompleted, StoreFound, StoreLost, WorkerFenced
-from treadle.runtime.attempt import current_job
 from treadle.runtime.slots import Group
 from treadle.stores.contract import Demand
 

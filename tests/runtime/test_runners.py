@@ -9,7 +9,8 @@ import pytest
 
 from tests.runtime.desk import Replies, attempt_of, run
 from treadle.errors import ConfigError
-from treadle.runtime.attempt import Attempt, current_job
+from treadle.hooks.current import current_job
+from treadle.runtime.attempt import Attempt
 from treadle.runtime.runners import LoopRunners
 
 colour: ContextVar[str] = ContextVar("colour", default="none")

@@ -14,7 +14,8 @@ from tests.loops import CountingLoop
 from tests.runtime.desk import Replies, attempt_of, run
 from tests.servers import until
 from treadle.errors import ArgumentError, ConfigError
-from treadle.runtime.attempt import Attempt, Interrupted, Stop, current_job
+from treadle.hooks.current import current_job
+from treadle.runtime.attempt import Attempt, Interrupted, Stop
 from treadle.runtime.threads import ThreadRunners
 
 LONG = 20.0

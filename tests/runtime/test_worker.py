@@ -10,6 +10,7 @@ from tests.stores.places import NOON
 from treadle.core.job import Job, JobView
 from treadle.core.states import State
 from treadle.errors import Cancel, Retry, Snooze
+from treadle.hooks.current import current_job
 from treadle.hooks.events import (
     JobCompleted,
     JobDiscarded,
@@ -17,7 +18,6 @@ from treadle.hooks.events import (
     JobStarted,
     JobUnknown,
 )
-from treadle.runtime.attempt import current_job
 from treadle.runtime.handler import RESULT_LIMIT
 from treadle.runtime.slots import Group
 from treadle.stores.contract import Result

@@ -20,7 +20,7 @@ from treadle.app.treadle import Treadle
 from treadle.core.job import Job
 from treadle.core.outcomes import Outcome
 from treadle.errors import ConfigError, UnknownJob
-from treadle.runtime.attempt import enter
+from treadle.hooks.current import enter
 from treadle.runtime.handler import Handler
 from treadle.runtime.processes import serve
 from treadle.runtime.providers import Held, Provided, run_here
@@ -36,6 +36,7 @@ def main() -> None:
     if not reference:
         raise ConfigError("expected the app of a process job to be a variable of an importable module, found none")
     app = load_app(reference)
+    app.load()
     with socket.socket(fileno=int(descriptor)) as sock, asyncio.Runner() as runner:
         lifespan = Held(app.living())
         runner.run(lifespan.__aenter__())

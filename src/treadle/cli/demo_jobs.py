@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 from treadle.app.treadle import Treadle
-from treadle.runtime.attempt import current_job
+from treadle.hooks.current import current_job
 
 ONE_FAILS_IN = 100
 PAUSE = 1.0

@@ -3,18 +3,15 @@
 import asyncio
 from collections.abc import Generator
 from concurrent.futures import Future
-from contextvars import Context, ContextVar
+from contextvars import Context
 from enum import Enum
 from types import coroutine
 from typing import Any
 
-from treadle.core.job import Job
 from treadle.core.outcomes import Cancelled, Outcome, after_stop
-from treadle.errors import ConfigError, JobTimeout, Signal, TreadleError
+from treadle.errors import JobTimeout, Signal, TreadleError
 from treadle.runtime.handler import Handler
 from treadle.stores.contract import Claim
-
-_current: ContextVar[Job] = ContextVar("treadle_current_job")
 
 
 class Stop(Enum):
@@ -86,19 +83,6 @@ class Attempt:
                 return after_stop(self.claim.job)
             case Stop.GONE:
                 return None
-
-
-def current_job() -> Job:
-    """The job that the calling code runs in. Raises ConfigError outside of one."""
-    try:
-        return _current.get()
-    except LookupError:
-        raise ConfigError("expected current_job() to be called while a job runs, got a call outside of one") from None
-
-
-def enter(job: Job) -> None:
-    """Make `job` the current one of the running context."""
-    _current.set(job)
 
 
 @coroutine

@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 
-from treadle.runtime.attempt import Attempt, Stop, absorb_cancellation, enter, isolated
+from treadle.hooks.current import enter
+from treadle.runtime.attempt import Attempt, Stop, absorb_cancellation, isolated
 
 Body = Callable[[Attempt], Awaitable[object]]
 Reply = Callable[[Attempt, object, BaseException | None], None]

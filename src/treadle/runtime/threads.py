@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 
 from treadle.core.inject import Provider
 from treadle.errors import ConfigError
-from treadle.runtime.attempt import Attempt, Interrupted, enter
+from treadle.hooks.current import enter
+from treadle.runtime.attempt import Attempt, Interrupted
 from treadle.runtime.handler import Handler
 from treadle.runtime.providers import Provided, run_here
 from treadle.runtime.runners import Reply
