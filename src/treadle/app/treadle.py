@@ -2,37 +2,55 @@
 
 import asyncio
 import builtins
+import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
+from treadle.app.discovery import Discovery
 from treadle.app.function import NewCall
+from treadle.app.guard import refuse_while_importing
 from treadle.app.handle import Handle
 from treadle.app.jobs import Jobs
 from treadle.app.lifespan import Lifespan, living
 from treadle.app.lookup import plan_queues, resolve, store_url
+from treadle.app.script import refuse_second_app, share_script
 from treadle.app.stored import StoredJobs
-from treadle.core.arguments import Shape, check_size, dump
+from treadle.core.arguments import Shape, check_size
+from treadle.core.clock import Clock
 from treadle.core.inject import Provider
 from treadle.core.job import NewJob
-from treadle.core.options import JobDefaults, JobOptions, check_count, check_known, check_name, checked
+from treadle.core.jsontext import dump
+from treadle.core.options import (
+    JobDefaults,
+    JobOptions,
+    WorkSettings,
+    check_count,
+    check_known,
+    check_name,
+    checked,
+)
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
 from treadle.hooks.events import Event, Events, JobInserted
 from treadle.hooks.middleware import AroundInsert, AroundPerform, insert_within
 from treadle.runtime.plan import EMBEDDED_LEASE, Plan
 from treadle.stores.contract import Store
-from treadle.stores.url import make_store
+from treadle.stores.url import make_store, mask
 from treadle.supervise.clock import SystemClock
 from treadle.supervise.portal import Portal
 
 if TYPE_CHECKING:
     from treadle.app.embedded import EmbeddedWorker
+    from treadle.app.testing import JobKit
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 H = TypeVar("H", bound=Handle)
 L = TypeVar("L", bound=Lifespan)
+
+_log = logging.getLogger("treadle.stores")
 
 MAX_PAYLOAD = 1024 * 1024
 HARD_PAYLOAD = 64 * 1024 * 1024
@@ -43,7 +61,9 @@ class Treadle(Jobs):
     """Jobs, and the store in which they are kept.
 
     `url` names the store; without it TREADLE_URL does, else it is the file treadle.db beside the project's
-    pyproject.toml. Nothing is read and nothing is opened before the first use. `defaults` holds for every job that does
+    pyproject.toml. Nothing is read and nothing is opened before the first use. `include` names the modules with jobs as
+    in "shop.jobs" or "shop.*.jobs" (`*`: one level of packages, `**`: any number): `load` imports them, so that they
+    may import this app. `defaults` holds for every job that does
     not say otherwise. `max_payload` is how many bytes of JSON the arguments of one job may take, at most 64 MiB.
     `sync_in_loop="allow"` lets blocking calls block a running event loop, which else raises BlockingCall.
     """
@@ -52,6 +72,7 @@ class Treadle(Jobs):
         self,
         url: str | None = None,
         *,
+        include: Sequence[str] = (),
         defaults: JobDefaults | None = None,
         max_payload: int = MAX_PAYLOAD,
         sync_in_loop: Literal["refuse", "allow"] = "refuse",
@@ -63,18 +84,21 @@ class Treadle(Jobs):
         checked(self.defaults, "in defaults of an app")
         self.sync_in_loop = sync_in_loop
         self.jobs = StoredJobs(self)
+        self.reference = ""
+        self._discovery = Discovery(include)
         self._url = url
         self._resolved: str | None = None
         self._store: Store | None = None
         self._making = threading.Lock()
         self._opened = False
+        self._lent = False
         self._portal = Portal()
         self._around_insert: list[AroundInsert] = []
         self.around_performs: list[AroundPerform] = []
         self.overrides: dict[Provider, object] = {}
         self._lifespan: Lifespan | None = None
         self.events = Events()
-        self.clock = SystemClock()
+        self.clock: Clock = SystemClock()
 
     @property
     def app(self) -> "Treadle":
@@ -92,6 +116,16 @@ class Treadle(Jobs):
     def store(self) -> Store:
         """The store, for those who build on treadle; it may not be open yet."""
         return self._store or self._make_store()
+
+    def load(self) -> None:
+        """Import the modules that `include` names; workers do it when they start. Harmless when repeated.
+
+        Raises ConfigError for one that does not exist; what a module raises comes through.
+        """
+        if not self._discovery.done:
+            share_script(self)
+            self._discovery.load()
+            refuse_second_app(self)
 
     def around_perform(self, middleware: AroundPerform) -> AroundPerform:
         """Run this async callable around every attempt: `async def middleware(job, call_next)`."""
@@ -171,7 +205,7 @@ class Treadle(Jobs):
 
     def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[str]:
         """Insert jobs, blocking; their ids. Raises BlockingCall where a loop runs, naming `instead`."""
-        self._refuse_to_block("enqueue", instead)
+        self.refuse_to_block("enqueue", instead)
         if not jobs:
             return ()
         if self._around_insert:
@@ -184,6 +218,7 @@ class Treadle(Jobs):
 
     async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
         """Insert jobs; their ids."""
+        refuse_while_importing("aenqueue")
         if not jobs:
             return ()
         ids = await insert_within(self._around_insert, jobs, self._insert)
@@ -201,11 +236,23 @@ class Treadle(Jobs):
     def blocking(self, call: str, coroutine: Coroutine[Any, Any, T], *, instead: str = "") -> T:
         """Run a coroutine for a blocking call. Raises BlockingCall on a thread whose loop runs."""
         try:
-            self._refuse_to_block(call, instead or f"await a{call}")
-        except BlockingCall:
+            self.refuse_to_block(call, instead or f"await a{call}")
+        except ConfigError:
             coroutine.close()
             raise
         return self._portal.run(coroutine)
+
+    def refuse_to_block(self, call: str, instead: str) -> None:
+        """Raise BlockingCall on a thread whose loop runs, and ConfigError where treadle imports the calling module."""
+        refuse_while_importing(call)
+        # A notebook's loop waits for its cell, and a cell that waits is what its user wants.
+        if self.sync_in_loop == "allow" or hasattr(builtins, "__IPYTHON__"):
+            return
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        raise BlockingCall(f"{call} would block the event loop that runs on this thread: use {instead} there")
 
     def worker(
         self,
@@ -230,12 +277,42 @@ class Treadle(Jobs):
         plan = Plan(**plan_queues(queues), **resolve(given, lease=EMBEDDED_LEASE))
         return EmbeddedWorker(self, plan)
 
+    def work(self, **given: Unpack[WorkSettings]) -> Counter[str]:
+        """Do what `treadle work` does, with its options, and return when it ends: the number of jobs in each state.
+
+        With `drain=True` it ends when nothing is left to do. Its worker processes import the module or the script that
+        holds this app. Nothing is logged but warnings unless `log_format` says how. Ctrl-C drains, a second one stops
+        at once; KeyboardInterrupt is raised when it has ended. Raises ConfigError, StoreError, BlockingCall.
+        """
+        # A program that only enqueues never pays for the runtime.
+        from treadle.app import work  # noqa: PLC0415
+
+        return work.work(self, work.plan_of(given))
+
+    async def awork(self, **given: Unpack[WorkSettings]) -> Counter[str]:
+        """Do what `work` does from a coroutine; cancelling it drains, a second cancellation stops at once."""
+        from treadle.app import work  # noqa: PLC0415 - as above
+
+        return await work.awork(self, work.plan_of(given))
+
+    def testing(self, *, inline: bool = False) -> "JobKit":
+        """Within `with app.testing() as jobs` this app keeps its jobs in memory, by a clock that stands still.
+
+        Nothing runs before `jobs.drain()` or `jobs.advance(seconds)`; with `inline` a job runs as it is enqueued, and
+        what it raises comes out there. The app's own store is not touched. Also `async with`. Raises ConfigError for a
+        second one while the first lasts.
+        """
+        # A program that tests nothing never pays for the kit.
+        from treadle.app.testing import JobKit  # noqa: PLC0415
+
+        return JobKit(self, self._lend, inline=inline)
+
     def close(self) -> None:
         """End every connection; the app may be used again and opens them anew."""
         self._portal.close(self.aclose)
-        if self._store is not None:
+        if self._store is not None and not self._lent:
             self._store.close()
-        self._store, self._opened = None, False
+            self._store, self._opened = None, False
 
     async def aclose(self) -> None:
         """End what belongs to the running loop."""
@@ -267,11 +344,28 @@ class Treadle(Jobs):
         handle: Handle = known.handle(job_id) if known else Handle(self, job_id)
         return handle
 
+    @contextmanager
+    def _lend(self, store: Store, clock: Clock, around_insert: Sequence[AroundInsert]) -> Iterator[None]:
+        """Within the block jobs are kept in another store, by another clock, and whoever lent it closes it."""
+        with self._making:
+            if self._lent:
+                raise ConfigError("expected one app.testing() at a time, got a second one while the first lasts")
+            self._lent = True
+        kept = self._store, self._opened, self.clock, self._around_insert
+        self._store, self._opened, self.clock = store, False, clock
+        self._around_insert = [*self._around_insert, *around_insert]
+        try:
+            yield
+        finally:
+            self._store, self._opened, self.clock, self._around_insert = kept
+            self._lent = False
+
     def _make_store(self) -> Store:
         # Two threads may come first at the same time; what one enqueues in memory the other must find.
         with self._making:
             if self._store is None:
                 self._store = make_store(self.url, self.clock)
+                _log.info("the store is %s", mask(self.url))
             return self._store
 
     async def _insert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
@@ -284,13 +378,3 @@ class Treadle(Jobs):
         if self.events.wanted(JobInserted):
             for job, job_id in zip(jobs, ids, strict=True):
                 self.events.emit(JobInserted(id=job_id, queue=job.queue, name=job.name))
-
-    def _refuse_to_block(self, call: str, instead: str) -> None:
-        # A notebook's loop waits for its cell, and a cell that waits is what its user wants.
-        if self.sync_in_loop == "allow" or hasattr(builtins, "__IPYTHON__"):
-            return
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return
-        raise BlockingCall(f"{call} would block the event loop that runs on this thread: use {instead} there")

@@ -75,6 +75,19 @@ class CallSettings(Written, total=False):
     at: datetime | float
 
 
+class WorkSettings(TypedDict, total=False):
+    """What `app.work` takes: the options of `treadle work`; `queues` is as that of `app.worker`."""
+
+    queues: Sequence[str] | Mapping[str, int]
+    processes: int
+    concurrency: int
+    grace: float
+    lease: float
+    drain: bool
+    unsafe: bool
+    log_format: Literal["console", "json"]
+
+
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one job runs, checked; see JobDefaults. `retry_on` is None where every exception is worth another try."""
 

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from treadle.core.printable import block, one_line
 from treadle.hooks import events as happened
@@ -18,16 +19,19 @@ _encode = json.JSONEncoder().encode
 
 
 def log_events(events: Events) -> None:
-    """Write a line for every event whose level is switched on now."""
+    """Write a line for every event whose level is switched on now; harmless when repeated."""
     for kind, (logger, level, text) in LINES.items():
         if logger.isEnabledFor(level):
-            events.listen(kind, _writer(logger, level, text))
+            events.listen(kind, _Writer(logger, level, text))
 
 
 def setup_logging(form: str) -> None:
-    """Log to stderr, as text or with `form` "json" as one object a line; a root that has handlers is left alone."""
+    """Log to stderr, as text or with `form` "json" as one object a line; a root that has handlers is left alone.
+
+    With an empty `form` logging is left as the program has it.
+    """
     root = logging.getLogger()
-    if root.handlers:
+    if not form or root.handlers:
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Console(_CONSOLE))
@@ -100,6 +104,8 @@ LINES: dict[type[Event], tuple[logging.Logger, int, Callable[..., str]]] = {
         ),
     ),
     happened.ChildKilled: (processes, logging.ERROR, lambda e: f"killed worker process {e.pid}: {e.reason}"),
+    happened.ChildRecycled: (processes, logging.INFO, lambda e: f"replacing worker process {e.pid}: {e.reason}"),
+    happened.NodeListening: (processes, logging.INFO, lambda e: f"listening on {e.host} port {e.port}"),
     happened.StoreLost: (stores, logging.ERROR, lambda e: f"the store does not answer, trying again: {e.error}"),
     happened.StoreFound: (stores, logging.WARNING, lambda e: f"the store answers again after {e.seconds:.1f} s"),
     happened.StoreReset: (
@@ -140,11 +146,16 @@ class _Json(logging.Formatter):
         return _encode(line)
 
 
-def _writer(logger: logging.Logger, level: int, text: Callable[..., str]) -> Callable[[Event], None]:
-    def write(event: Event) -> None:
-        logger.log(level, "%s", text(event))
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Equal to another of the same line, so that a bus has each line once."""
 
-    return write
+    logger: logging.Logger
+    level: int
+    text: Callable[..., str]
+
+    def __call__(self, event: Event) -> None:
+        self.logger.log(self.level, "%s", self.text(event))
 
 
 def _job(event: happened.JobStarted) -> str:

@@ -4,7 +4,8 @@ Life: 1. It starts its children; until one of them was ready, a child that dies 
 imported its app is enrolled in the store, and only then claims. 3. The node beats for all of them, and kills one that
 was fenced or that let a job's deadline pass by 10 s. 4. A child that dies by itself is buried: its group is killed, the
 jobs that it ran are set aside, its other claims go back, and a new child takes its place. 5. Jobs that were set aside
-run one at a time in a child that takes nothing else. 6. A stop drains the children; a second one kills them.
+run one at a time in a child that takes nothing else. 6. A child that is worn gives way to a new one. 7. A stop drains
+the children; a second one kills them.
 """
 
 import asyncio
@@ -15,22 +16,25 @@ import msgspec
 
 from treadle.core.clock import Clock
 from treadle.errors import StoreError, StoreUnavailable, TreadleError
-from treadle.hooks.events import ChildKilled, Events, NodeFailed
+from treadle.hooks.events import ChildKilled, ChildRecycled, Events, NodeFailed
 from treadle.runtime.burial import bury
 from treadle.runtime.child import Child, Ready
 from treadle.runtime.drain import Drain
+from treadle.runtime.front import Front
 from treadle.runtime.heart import BEATS_PER_LEASE, Heart
+from treadle.runtime.notify import Notifier
 from treadle.runtime.patience import Patience
+from treadle.runtime.place import Place
 from treadle.runtime.plan import Plan
+from treadle.runtime.recycling import Recycling
 from treadle.runtime.safety import check_store
 from treadle.stores.contract import Store
 from treadle.supervise.periodic import OnError, Periodic
 
 WATCH = 0.2
-STEADY = 10.0
-FIRST_PAUSE = 0.25
-MOST_PAUSE = 30.0
 MARGIN = 5.0
+UNHURRIED = 10 * 365 * 86_400.0
+"""Seconds that no job outlives: a worn child drains as long as its jobs take."""
 
 
 class Staff(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +51,7 @@ class Staff(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     jitter: Callable[[], float]
     on_error: OnError
+    notifier: Notifier
 
 
 class Node:
@@ -56,6 +61,7 @@ class Node:
         self._plan = plan
         self._staff = staff
         self._children: set[Child] = set()
+        self._places: set[Place] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._store: Store | None = None
         self._heart: Heart | None = None
@@ -70,7 +76,10 @@ class Node:
         self._ended = asyncio.Event()
         self._first = asyncio.Lock()
         self._patience = Patience(staff.clock, staff.events, staff.jitter)
+        self._recycling = Recycling(plan)
+        self._front = Front(plan, staff.clock, self._places, staff.notifier)
         self.code = 0
+        self.failure: BaseException | None = None
         self.tally = (0, 0, 0)
 
     @property
@@ -79,10 +88,15 @@ class Node:
         return self._store
 
     async def run(self) -> int:
-        """Start, and return when all has ended: 0, or 1 where no child could be made ready."""
+        """Start, and return when all has ended: 0, or 1 where no child could be made ready.
+
+        Raises ConfigError where it cannot listen.
+        """
+        await self._front.open(self._staff.events)
         for index in range(self._plan.processes):
             self._keep(index)
         await self._ended.wait()
+        await self._front.close()
         await asyncio.gather(*(periodic.stop() for periodic in self._periodics))
         if self._store is not None:
             await self._store.aclose()
@@ -116,6 +130,7 @@ class Node:
         """From now on no place is filled again, and after so many seconds no store is waited for."""
         self._stopping = True
         self._stop_asked.set()
+        self._front.stopping()
         self._last_chance = min(self._last_chance, self._staff.clock.steady() + patience)
 
     def _no_time_left(self) -> bool:
@@ -132,7 +147,8 @@ class Node:
             child.kill("it did not end within its grace")
 
     def _keep(self, index: int, *, alone: bool = False) -> "asyncio.Task[None]":
-        task = asyncio.create_task(self._staffed(index, alone=alone), name=f"treadle child {index}")
+        place = Place(index, self._staff.clock, alone=alone)
+        task = asyncio.create_task(self._staffed(place), name=f"treadle child {index}")
         self._tasks.add(task)
         task.add_done_callback(self._left)
         return task
@@ -144,6 +160,7 @@ class Node:
         if not task.cancelled() and (error := task.exception()) is not None:
             text = str(error) if isinstance(error, TreadleError) else f"{type(error).__name__}: {error}"
             self._staff.events.emit(NodeFailed(error=text))
+            self.failure = error
             self.code = 1
             self.stop()
         self._end_if_empty()
@@ -152,21 +169,17 @@ class Node:
         if not self._tasks:
             self._ended.set()
 
-    async def _staffed(self, index: int, *, alone: bool) -> None:
-        """Keep one child's place filled."""
-        pause = 0.0
-        while not self._stopping:
-            began = self._staff.clock.steady()
-            again, recycled = await self._one(index, alone=alone)
-            if not again or (alone and not await self._any_set_aside(unknown=True)):
-                return
-            lived = self._staff.clock.steady() - began
-            # The first to die is replaced at once, and a suspect that kills its process must not wait for others.
-            if alone or recycled or lived > STEADY:
-                pause = 0.0
-            else:
-                await self._rest(pause)
-                pause = min(pause * 2 or FIRST_PAUSE, MOST_PAUSE)
+    async def _staffed(self, place: Place) -> None:
+        """Keep a place filled."""
+        self._places.add(place)
+        try:
+            while not self._stopping:
+                again = await self._one(place)
+                if not again or (place.alone and not await self._any_set_aside(unknown=True)):
+                    return
+                await self._rest(place.rest())
+        finally:
+            self._places.discard(place)
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -175,20 +188,24 @@ class Node:
         except TimeoutError:
             return
 
-    async def _one(self, index: int, *, alone: bool) -> tuple[bool, bool]:
-        """One child; whether its place shall be filled again, and whether that was its own wish."""
+    async def _one(self, place: Place) -> bool:
+        """One child; whether its place shall be filled again."""
         try:
-            child = Child(index, self._plan, alone=alone)
+            child = Child(place.index, self._plan, alone=place.alone)
+            if place.children:
+                self._front.count("restarts")
+            place.enter(child)
             try:
-                return await self._life(child), child.recycled
+                return await self._life(child)
             finally:
+                place.leave(child)
                 child.page.close()
         except (StoreUnavailable, OSError) as error:
             # No store for its burial; or no files, processes or memory for a new one. Both may come back.
             if self._heart is None:
                 raise
-            self._staff.on_error(f"worker process {index}", error)
-            return True, False
+            self._staff.on_error(f"worker process {place.index}", error)
+            return True
 
     async def _life(self, child: Child) -> bool:
         """One child from start to burial; whether its place shall be filled again."""
@@ -225,7 +242,9 @@ class Node:
                 await self._patience.wait(error)
             else:
                 self._patience.reset()
-                child.go(owner)
+                child.go(owner, apart=any(other.outgoing for other in self._beside(child)))
+                self._front.ready()
+                self._relieve(child)
                 return True
 
     async def _open(self, ready: Ready) -> Heart:
@@ -234,6 +253,7 @@ class Node:
         await self._store.open()
         await check_store(self._store, self._staff.events, unsafe=self._plan.unsafe)
         self._queues = ready.queues
+        self._front.opened(self._store)
         self._heart = Heart(
             self._store,
             self._plan.lease,
@@ -247,16 +267,24 @@ class Node:
             await self._store.stage(1_000_000)
             self._drain = Drain(self._store, self._queues, self._plan.lease, self._staff.clock)
         every = (("heart", self._heart.beat, self._heart.every), ("watch", self._watch, WATCH))
-        for name, step, seconds in every:
+        for name, step, seconds in (*every, *self._front.steps()):
             periodic = Periodic(name, step, every=seconds, jitter=self._staff.jitter, on_error=self._staff.on_error)
             self._periodics.append(periodic)
         for periodic in self._periodics:
             periodic.start()
         return self._heart
 
+    def _relieve(self, child: Child) -> None:
+        """This child works; where it is a successor, the one that it succeeds may go when its jobs have ended."""
+        worn = self._recycling.succeeded_by(child)
+        if worn is not None and worn in self._children:
+            worn.send("drain", grace=UNHURRIED)
+
     async def _listen(self, child: Child) -> None:
         while (message := await child.receive()) is not None:
             match message["kind"]:
+                case "attempts":
+                    self._front.attempts(message["delta"])
                 case "recycle":
                     child.recycled = True
                     self._dismiss(child)
@@ -269,6 +297,7 @@ class Node:
     def _fenced(self, owner: str) -> None:
         for child in self._children:
             if child.owner == owner:
+                self._front.count("fenced", 0 if child.killed else 1)
                 self._kill(child, "it was declared dead while it lived")
 
     def _forgotten(self, owner: str) -> None:
@@ -282,6 +311,10 @@ class Node:
 
     async def _after(self, child: Child, code: int) -> None:
         discarded = 0
+        if child.outgoing:
+            child.leaving |= code == 0
+            for successor in self._beside(child):
+                successor.join()
         if self._store is not None and child.owner is not None and self._heart is not None:
             self._heart.remove(child.owner)
             discarded = await bury(
@@ -301,7 +334,7 @@ class Node:
         self.tally = before[0] + more[0], before[1] + more[1], before[2] + more[2] + discarded
 
     def _fill_again(self, child: Child, code: int) -> bool:
-        if self._stopping or (child.leaving and not child.recycled):
+        if self._stopping or child.outgoing or (child.leaving and not child.recycled):
             return False
         return not child.alone or code != 0
 
@@ -321,6 +354,7 @@ class Node:
                 self._kill(child, "a job let its time-out pass and could not be stopped")
         if self._stopping or self._store is None:
             return None
+        self._recycle()
         if not (self._plan.drain or self._alone or now >= self._next_look):
             return None
         # Those that this node sets aside are seen at once; this is for those of others.
@@ -334,6 +368,18 @@ class Node:
         if await self._drained():
             self.stop()
         return None
+
+    def _recycle(self) -> None:
+        chosen = self._recycling.choose(self._children)
+        if chosen is not None:
+            child, reason = chosen
+            self._staff.events.emit(ChildRecycled(owner=child.owner or "", pid=child.pid, reason=reason))
+            self._front.count("restarts")
+            self._keep(child.index)
+
+    def _beside(self, child: Child) -> list[Child]:
+        """Who works in the same place: there are two while one succeeds the other."""
+        return [other for other in self._children if other.index == child.index and other is not child]
 
     async def _drained(self) -> bool:
         owners = [child.owner for child in self._children if child.owner]
