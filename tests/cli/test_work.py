@@ -70,6 +70,13 @@ def test_an_app_that_fails_to_import_ends_it_with_its_traceback_within_2_seconds
     assert "RuntimeError: the shop is closed" in done.stderr
 
 
+def test_a_lifespan_that_cannot_begin_ends_it_with_its_traceback_within_2_seconds(shell: Shell) -> None:
+    done = _within_2_seconds(lambda: shell.run("work", "lifespan_jobs:app", timeout=2.0, FAILS="begin"))
+    assert done.returncode == 1
+    assert "lifespan_jobs.py" in done.stderr
+    assert "RuntimeError: the database is closed" in done.stderr
+
+
 def test_an_app_that_fails_to_import_ends_every_process(shell: Shell) -> None:
     done = shell.run("work", "cli_broken:app", "--processes", "3")
     assert done.returncode == 1
