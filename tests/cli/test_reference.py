@@ -11,7 +11,7 @@ from treadle.cli.exits import MEANINGS
 from treadle.cli.main import treadle
 
 REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text()
-COMMON = {"--help", "-h", "--lease"}  # the lease is a setting of the environment
+COMMON = {"--help", "-h"}
 
 
 def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -54,17 +54,6 @@ def test_a_command_is_shown_with_its_arguments(path: str) -> None:
         if isinstance(argument, click.Argument):
             assert str(argument.metavar).replace("...", "…") in usage
     assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", usage)) - options(TREE[path]) == set()
-
-
-def test_it_has_every_setting() -> None:
-    settings = {
-        option.envvar
-        for command in TREE.values()
-        for option in command.params
-        if isinstance(option, click.Option) and option.envvar
-    }
-    shown = set(re.findall(r"`(TREADLE_[A-Z_]+)`", REFERENCE))
-    assert settings | {"TREADLE_URL"} == shown
 
 
 def test_it_has_every_exit_code() -> None:

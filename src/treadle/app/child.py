@@ -67,6 +67,7 @@ async def _work(reference: str, line: socket.socket, page: int) -> int:
     async with AsyncExitStack() as stack:
         try:
             app = load_app(reference)
+            app.load()
             process = _Process(app, reference, channel, Page(page, order["slots"]), plan)
             process.serve(int(order["index"]), alone=order["alone"])
             setup_logging(plan.log_format)

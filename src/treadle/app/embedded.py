@@ -115,6 +115,7 @@ class _Stay:
 
     async def start(self) -> None:
         """Return when it claims."""
+        self._app.load()
         self._store = await self._app.astore()
         await check_store(self._store, self._app.events, unsafe=self._plan.unsafe)
         log_events(self._app.events)

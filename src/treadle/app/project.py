@@ -1,6 +1,5 @@
 """The project that a program belongs to: its folder, and the settings that its file holds."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,6 +53,8 @@ def _is_project(folder: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - a program whose settings stand elsewhere does not pay for it
+
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -33,6 +33,7 @@ class App(Protocol):
     max_payload: int
     defaults: JobDefaults
     overrides: dict[Provider, object]
+    reference: str
 
     @property
     def clock(self) -> Clock:
@@ -54,6 +55,10 @@ class App(Protocol):
         """Every registered job by its name."""
         ...
 
+    def load(self) -> None:
+        """Import the modules with its jobs."""
+        ...
+
     def living(self) -> AbstractAsyncContextManager[None]:
         """Within the block the app's lifespan has begun and has not ended."""
         ...
@@ -64,6 +69,10 @@ class App(Protocol):
 
     async def astore(self) -> Store:
         """The open store."""
+        ...
+
+    def refuse_to_block(self, call: str, instead: str) -> None:
+        """Raise BlockingCall on a thread whose loop runs."""
         ...
 
     def blocking(self, call: str, coroutine: Coroutine[Any, Any, T], *, instead: str = "") -> T:

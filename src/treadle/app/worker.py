@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Callable
 
+from treadle.app.place import place_of
 from treadle.app.surface import App
 from treadle.hooks.events import Events, ServiceFailed
 from treadle.runtime.page import Page
@@ -30,7 +31,12 @@ def registered_queues(app: App) -> tuple[str, ...]:
 
 def build_worker(app: App, owner: str, slots: Slots, page: Page, *, reference: str, stuck_limit: int) -> Worker:
     """A worker of this app. `reference` tells a helper process how to find the app again."""
-    setting = Setting(
+    return Worker(app.store, owner, slots, page, worker_setting(app, reference, stuck_limit))
+
+
+def worker_setting(app: App, reference: str, stuck_limit: int) -> Setting:
+    """What a worker is given of this app; see `build_worker`."""
+    return Setting(
         resolve=app.resolve,
         events=app.events,
         around=tuple(app.around_performs),
@@ -40,7 +46,6 @@ def build_worker(app: App, owner: str, slots: Slots, page: Page, *, reference: s
         stuck_limit=stuck_limit,
         overrides=app.overrides,
     )
-    return Worker(app.store, owner, slots, page, setting)
 
 
 def build_services(store: Store, events: Events, lease: float) -> list[Periodic]:
@@ -72,12 +77,11 @@ def new_loop() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def reference_of(app: App) -> str:
-    """A reference by which another process finds this app again; empty where no importable module holds it."""
+    """A reference by which another process finds this app again; empty where no module that can be imported has it."""
+    if app.reference:
+        return app.reference
     for name, module in list(sys.modules.items()):
-        known = name if name != "__main__" else getattr(getattr(module, "__spec__", None), "name", None)
-        if known is None:
-            continue
         for attribute, value in list(vars(module).items()):
-            if value is app:
-                return f"{known}:{attribute}"
+            if value is app and (place := place_of(name, module)):
+                return f"{place}:{attribute}"
     return ""

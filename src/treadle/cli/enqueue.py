@@ -5,12 +5,14 @@ from typing import Any
 
 import click
 
+from treadle.app.load import is_reference
 from treadle.app.treadle import Treadle
 from treadle.cli.options import name as checked_name
 from treadle.cli.options import seconds, store_url
-from treadle.cli.target import is_reference, on_store, open_app
-from treadle.core.arguments import Shape, dump, load_json
+from treadle.cli.target import on_store, open_app, user_code
+from treadle.core.arguments import Shape
 from treadle.core.job import NewJob
+from treadle.core.jsontext import dump, load_json
 from treadle.core.options import MAX_ATTEMPTS
 from treadle.errors import ArgumentError, UnknownJob
 from treadle.stores.contract import Store
@@ -35,7 +37,7 @@ def enqueue(words: tuple[str, ...], url: str | None, queue: str | None, delay: f
     value = None if args is None else _json(args)
     app = open_app(reference, url)
     if reference is None:
-        job_id = on_store(app, lambda store: _insert(store, name, value, queue or "default", delay))
+        job_id = on_store(app, lambda store: _insert(store, name, value, queue or "default", delay), create=True)
     else:
         job_id = _call(app, reference, name, value, {"queue": queue, "delay": delay})
     click.echo(job_id)
@@ -62,6 +64,8 @@ def _json(text: str) -> object:
 
 
 def _call(app: Treadle, reference: str, name: str, value: object, options: Mapping[str, Any]) -> str:
+    with user_code():
+        app.load()
     job = app.find(name)
     if job is None:
         known = ", ".join(sorted(app.handlers)) or "no job at all"

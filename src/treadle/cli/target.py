@@ -1,26 +1,20 @@
 """Which store a command is for: that of an app, or the one that a URL names."""
 
 import asyncio
-import re
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import click
 
-from treadle.app.load import load_app
+from treadle.app.load import is_reference, load_app
 from treadle.app.treadle import Treadle
-from treadle.errors import TreadleError
+from treadle.errors import ConfigError, TreadleError
 from treadle.stores.contract import Store
+from treadle.stores.url import sqlite_file
 
 T = TypeVar("T")
-
-_REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-
-
-def is_reference(word: str) -> bool:
-    """Whether a word is written as module:attribute. A Ruby name (`A::B`) is not."""
-    return _REFERENCE.fullmatch(word) is not None
 
 
 def split(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
@@ -39,17 +33,31 @@ def open_app(reference: str | None, url: str | None) -> Treadle:
         return Treadle(url)
     if url is not None:
         raise click.UsageError(f"expected either APP or --url, got both: {reference} and {url}")
-    try:
+    with user_code():
         return load_app(reference)
+
+
+@contextmanager
+def user_code() -> Iterator[None]:
+    """What an app's modules raise meanwhile is printed as a traceback and ends the command with exit code 1."""
+    try:
+        yield
     except TreadleError:
         raise
-    except Exception as error:  # user code
+    except Exception as error:  # whatever an import raises
         traceback.print_exc()
         raise click.exceptions.Exit(1) from error
 
 
-def on_store(app: Treadle, step: Callable[[Store], Awaitable[T]]) -> T:
-    """Run a step on the app's store, opened before it and closed after it."""
+def on_store(app: Treadle, step: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
+    """Run a step on the app's store, opened before it and closed after it.
+
+    Raises ConfigError for an SQLite file that is not there, unless it may be made: who looks at a store by a mistyped
+    name must not find it empty.
+    """
+    file = None if create else sqlite_file(app.url)
+    if file is not None and file.parent.is_dir() and not file.exists():
+        raise ConfigError(f"expected the store {file} to exist, got no such file: the first enqueue or worker makes it")
 
     async def run() -> T:
         try:
