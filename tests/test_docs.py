@@ -17,6 +17,7 @@ from treadle.core.options import CallSettings, ExternalSettings, JobDefaults, Jo
 from treadle.core.states import FINAL, MEANINGS, MOVES, WAITING, State
 from treadle.hooks import events
 from treadle.hooks.logs import LINES
+from treadle.testing import JobKit
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -141,6 +142,10 @@ def test_every_member_of_a_public_class_has_its_row(kind: type) -> None:
     text = section(page("api"), f"## `{kind.__name__}`")
     documented = first_cells(re.sub(r"^### Options.*?(?=^##|\Z)", "", text, flags=re.MULTILINE | re.DOTALL))
     assert sorted(documented) == sorted(public_members(kind))
+
+
+def test_every_member_of_the_testing_kit_has_its_row() -> None:
+    assert sorted(first_cells(section(page("api"), "## The testing kit"))) == sorted(public_members(JobKit))
 
 
 def test_every_field_of_a_job_has_its_row() -> None:

@@ -5,6 +5,7 @@ How a page is read (the program that does it is tests/apps/docs_page.py):
 * A block whose first line is a comment with nothing but a file's name, `# shop.py`, `# shop/jobs.py` or
   `# pyproject.toml`, is written to that file. A file `test_….py` is then run by pytest.
 * Any other `python` block is run, with all the names of those before it; `await` may stand outside of functions.
+  Statements without it run outside of a loop, as in a program.
 * A `console` block is run by the shell: lines after `$ ` are commands, `&` leaves one running until the page's end.
   What stands below a command is what it prints, `...` is anything; a command that shows nothing must exit with 0.
 * Blocks of other languages (`sh`, `text`, `toml`, `ini` …) are not run.

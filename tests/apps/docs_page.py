@@ -4,6 +4,7 @@
 as `what=with`, is replaced first.
 """
 
+import ast
 import asyncio
 import doctest
 import inspect
@@ -12,7 +13,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -55,10 +55,13 @@ def write(path: Path, code: str) -> None:
 
 def run_snippet(code: str, page: str, line: int, module: ModuleType, runner: asyncio.Runner) -> None:
     """Run a snippet with the names of those before it; a traceback shows the page's own lines."""
-    compiled = compile("\n" * line + code, page, "exec", PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    result = eval(compiled, module.__dict__)  # noqa: S307 - our own page; `exec` would drop the coroutine
-    if inspect.iscoroutine(result):
-        runner.run(result)
+    tree = compile("\n" * line + code, page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
+    # One statement after the other: only those that await something run in a loop.
+    for statement in tree.body:
+        step = compile(ast.Module([statement], []), page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        result = eval(step, module.__dict__)  # noqa: S307 - our own page; `exec` would drop the coroutine
+        if inspect.iscoroutine(result):
+            runner.run(result)
 
 
 def run_command(command: str, expected: str, where: str) -> None:
