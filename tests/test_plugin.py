@@ -69,6 +69,20 @@ def test_the_fixture_finds_the_app_that_the_project_names(tmp_path: Path) -> Non
     assert "2 passed" in told, told
 
 
+def test_jobs_of_modules_that_nobody_imported_run_too(tmp_path: Path) -> None:
+    shop = 'from treadle import Treadle\n\napp = Treadle("sqlite://", include=["mail"])\n'
+    mail = "from shop import app\n\n@app.job\ndef send(user_id: int) -> None: ...\n"
+    test = """
+from shop import app
+
+def test_mail(treadle_jobs):
+    app.enqueue("send", {"user_id": 42})
+    assert treadle_jobs.drain() == {"completed": 1}
+"""
+    told = run_pytest(tmp_path, files={"shop.py": shop, "mail.py": mail, "test_it.py": test}, TREADLE_APP="shop:app")
+    assert "1 passed" in told, told
+
+
 def test_without_an_app_it_says_how_to_name_one(tmp_path: Path) -> None:
     told = run_pytest(tmp_path, files={"shop.py": SHOP, "test_shop.py": TEST})
     assert "expected an app to test, got none: return it from a fixture treadle_app in conftest.py" in told

@@ -86,22 +86,22 @@ def test_a_blocking_thread_gets_the_value_too() -> None:
 
 
 def test_a_failed_job_raises_with_its_last_failure() -> None:
-    async def story(jobs: Jobs) -> None:
-        handle = await result_of(jobs.fail)
+    jobs = Jobs()
+    with jobs.app.testing() as kit:
+        handle = jobs.fail.enqueue()
+        kit.drain()
         with pytest.raises(JobFailed, match=rf"(?s)^job {handle.id} failed: .*ValueError: no such user"):
-            await handle
-        assert await handle.astatus() is State.DISCARDED
-
-    play(story)
+            handle.result()
+        assert handle.status() is State.DISCARDED
 
 
 def test_a_cancelled_job_raises_that_it_was() -> None:
-    async def story(jobs: Jobs) -> None:
-        handle = await result_of(jobs.give_up)
+    jobs = Jobs()
+    with jobs.app.testing() as kit:
+        handle = jobs.give_up.enqueue()
+        kit.drain()
         with pytest.raises(JobCancelled, match=f"^job {handle.id} was cancelled$"):
-            await handle
-
-    play(story)
+            handle.result()
 
 
 def test_a_wait_that_ends_first_is_a_time_out_of_our_own() -> None:
@@ -117,25 +117,25 @@ def test_a_wait_that_ends_first_is_a_time_out_of_our_own() -> None:
     play(story)
 
 
-def test_a_waiting_job_is_cancelled_at_once(tmp_path: Path) -> None:
-    jobs = Jobs(f"sqlite:///{tmp_path}/jobs.db")
-    handle = jobs.hang.options(delay=60).enqueue()
-    assert handle.status() is State.SCHEDULED
-    assert handle.cancel() is True
-    assert handle.status() is State.CANCELLED
-    assert handle.cancel() is False
-    assert isinstance(handle, ResultHandle)
-    with pytest.raises(JobCancelled):
-        handle.result(timeout=5)
-    jobs.app.close()
+def test_a_waiting_job_is_cancelled_at_once() -> None:
+    jobs = Jobs()
+    with jobs.app.testing() as kit:
+        handle = jobs.hang.options(delay=60).enqueue()
+        assert handle.status() is State.SCHEDULED
+        assert handle.cancel() is True
+        assert handle.status() is State.CANCELLED
+        assert handle.cancel() is False
+        with pytest.raises(JobCancelled):
+            handle.result(timeout=5)
+        assert kit.advance(60) == {}
 
 
-def test_a_handle_is_made_of_an_id_alone(tmp_path: Path) -> None:
-    jobs = Jobs(f"sqlite:///{tmp_path}/jobs.db")
-    handle = jobs.double.enqueue(1)
-    assert repr(handle) == f"ResultHandle('{handle.id}')"
-    assert jobs.app.jobs.get(handle.id).status() is State.AVAILABLE
-    jobs.app.close()
+def test_a_handle_is_made_of_an_id_alone() -> None:
+    jobs = Jobs()
+    with jobs.app.testing():
+        handle = jobs.double.enqueue(1)
+        assert repr(handle) == f"ResultHandle('{handle.id}')"
+        assert jobs.app.jobs.get(handle.id).status() is State.AVAILABLE
 
 
 @pytest.mark.parametrize("job_id", ["999", "no such id", "", "1; DROP TABLE oban_jobs", "9" * 50])

@@ -175,6 +175,7 @@ class _Still:
 
 async def run(app: App, source: Source, ear: Ear | None = None) -> None:
     """Run the jobs of a source until it is empty; jobs of the app's processes run in this one."""
+    app.load()
     setting = msgspec.structs.replace(
         worker_setting(app, "", sys.maxsize),
         resolve=lambda name: _here(app.resolve(name)),
