@@ -62,7 +62,7 @@ def test_queues_without_a_limit_share_the_concurrency_and_the_others_have_their_
 
 def test_a_limit_holds_for_the_whole_node() -> None:
     plan = Plan(limits={"slow": 3}, concurrency=5, processes=2)
-    assert [plan.share(3, index) for index in range(2)] == [2, 1]
+    assert [plan.portion(3, index) for index in range(2)] == [2, 1]
     assert plan.groups(("slow",), 1) == (Group(("slow",), 1),)
 
 

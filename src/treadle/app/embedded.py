@@ -29,7 +29,7 @@ from treadle.runtime.page import Page, new_page
 from treadle.runtime.patience import Patience
 from treadle.runtime.plan import Plan
 from treadle.runtime.reporter import Reporter
-from treadle.runtime.safety import check_store
+from treadle.runtime.safety import check_company, check_store
 from treadle.runtime.slots import Slots
 from treadle.runtime.worker import Worker
 from treadle.stores.contract import Store
@@ -118,6 +118,8 @@ class _Stay:
         self._app.load()
         self._store = await self._app.astore()
         await check_store(self._store, self._app.events, unsafe=self._plan.unsafe)
+        served = Slots(self._plan.groups(registered_queues(self._app))).queues
+        await check_company(self._store, served, self._plan.share)
         log_events(self._app.events)
         self._services = build_services(self._store, self._app.events, self._plan.lease)
         for service in self._services:

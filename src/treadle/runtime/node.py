@@ -27,7 +27,7 @@ from treadle.runtime.patience import Patience
 from treadle.runtime.place import Place
 from treadle.runtime.plan import Plan
 from treadle.runtime.recycling import Recycling
-from treadle.runtime.safety import check_store
+from treadle.runtime.safety import check_company, check_store
 from treadle.stores.contract import Store
 from treadle.supervise.periodic import OnError, Periodic
 
@@ -252,6 +252,9 @@ class Node:
         self._store = self._staff.open_store(ready.url)
         await self._store.open()
         await check_store(self._store, self._staff.events, unsafe=self._plan.unsafe)
+        # A queue with a limit may have its slots in another child alone.
+        served = {*ready.queues, *(self._plan.queues or self._plan.limits)}
+        await check_company(self._store, served, self._plan.share)
         self._queues = ready.queues
         self._front.opened(self._store)
         self._heart = Heart(

@@ -17,7 +17,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `queues` narrows to these (empty: all that a registered job names). `limits` gives queues slots of their own over
     the whole node; the others share `concurrency` slots in each process. `grace`, `lease` and `overrun` are
-    seconds; a job that lets its deadline pass by `overrun` has its process killed.
+    seconds; a job that lets its deadline pass by `overrun` has its process killed. A queue that a live
+    foreign program serves is refused unless it is in `share`.
     """
 
     queues: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     overrun: float = OVERRUN
     drain: bool = False
     unsafe: bool = False
+    share: tuple[str, ...] = ()
     log_format: str = "console"
 
     def groups(self, registered: tuple[str, ...], index: int = 0) -> tuple[Group, ...]:
@@ -37,13 +39,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         if not served:
             raise ConfigError("expected at least one registered job or one queue, got none; name a queue with -q")
         shared = tuple(queue for queue in served if queue not in self.limits)
-        own = [Group((queue,), self.share(limit, index)) for queue, limit in self.limits.items() if queue in served]
+        own = [Group((queue,), self.portion(limit, index)) for queue, limit in self.limits.items() if queue in served]
         return tuple(group for group in (Group(shared, self.concurrency), *own) if group.queues and group.limit)
 
     def slots(self, index: int) -> int:
         """How many slots the process with this index can have at the most."""
-        return self.concurrency + sum(self.share(limit, index) for limit in self.limits.values())
+        return self.concurrency + sum(self.portion(limit, index) for limit in self.limits.values())
 
-    def share(self, limit: int, index: int) -> int:
+    def portion(self, limit: int, index: int) -> int:
         """What the process with this index gets of a limit that holds for the whole node."""
         return limit // self.processes + (index < limit % self.processes)
