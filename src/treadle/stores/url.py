@@ -125,6 +125,9 @@ def _parse(url: str) -> _SqliteFile | _RedisServer:
             f"expected a host and a port from 0 to 65535 in {mask(url)}; "
             f"in a password, @ : / ? # [ ] are written as %40 %3A %2F %3F %23 %5B %5D"
         ) from None
+    _, _, place = url.partition("://")
+    if not place.startswith("/") and "@" in place.removeprefix(parts.netloc):
+        raise ConfigError(f"expected / ? # and @ in the password of {mask(url)} to be written as %2F %3F %23 and %40")
     base = _base(parts.scheme) if "://" in url else ""
     if base == "sqlite":
         return _sqlite(url, parts)
@@ -156,8 +159,6 @@ def _sqlite(url: str, parts: SplitResult) -> _SqliteFile:
 
 
 def _redis(url: str, parts: SplitResult, scheme: str) -> _RedisServer:
-    if "@" in url.partition("://")[2].removeprefix(parts.netloc) and scheme != "unix":
-        raise ConfigError(f"expected / ? # and @ in the password of {mask(url)} to be written as %2F %3F %23 and %40")
     _refuse_fragment(url)
     known = (*_REDIS_OPTIONS, *_TLS_OPTIONS) if scheme == "rediss" else _REDIS_OPTIONS
     options = _options(url, parts, known)
