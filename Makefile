@@ -4,7 +4,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup demo test interop chaos bench lint
+.PHONY: help setup demo test interop chaos bench lint docs
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ chaos: ## what the default tests do to processes and stores, longer and more oft
 bench: ## what a drain, an idle worker and the import cost, on this machine
 	@scripts/setup test
 	@$(BIN)/python -m benchmarks
+
+docs: ## the pages as a site, in build/site
+	@scripts/setup docs
+	$(BIN)/mkdocs build --strict
 
 lint: ## style, format, types, and who may import whom
 	@scripts/setup lint
