@@ -16,7 +16,7 @@ import pytest
 from tests.reliability.book import Book, Happened
 from tests.servers import wait_until
 from treadle import Treadle
-from treadle.core.arguments import Shape, dump
+from treadle.core.arguments import Shape
 from treadle.core.job import JobView, NewJob
 from treadle.runtime.plan import Plan
 from treadle.stores.contract import JobQuery
@@ -140,10 +140,11 @@ class Bench:
         delay: float | None = None,
         max_attempts: int = 20,
         **values: Any,
+        rerun: bool = True,
     ) -> NewJob:
         """A job of the app with these arguments, in the order of its signature."""
         args = dump(list(values.values()) if self.app.store.shape is Shape.LIST else values, name)
-        return NewJob(name=name, queue=queue, args=args, max_attempts=max_attempts, delay=delay)
+        return NewJob(name=name, queue=queue, args=args, max_attempts=max_attempts, delay=delay, rerun=rerun)
 
     def enqueue(self, *jobs: NewJob) -> list[str]:
         """Put them into the store; their ids."""

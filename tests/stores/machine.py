@@ -95,7 +95,8 @@ class StoreMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.run(self.store.open())
-        self.enqueue(6, 0.0)
+        self.enqueue(4, 0.0, rerun=True)
+        self.enqueue(2, 0.0, rerun=False)
 
     def teardown(self) -> None:
         self.run(self.store.aclose())
@@ -105,14 +106,14 @@ class StoreMachine(RuleBasedStateMachine):
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(call)
 
-    @rule(target=ids, count=st.integers(1, 4), delay=delays)
-    def enqueue(self, count: int, delay: float) -> Any:  # noqa: ANN401 - Hypothesis' own type is private
+    @rule(target=ids, count=st.integers(1, 4), delay=delays, rerun=st.booleans())
+    def enqueue(self, count: int, delay: float, *, rerun: bool) -> Any:  # noqa: ANN401 - Hypothesis' own type is private
         args = b"[]" if self.store.shape is Shape.LIST else b"{}"
-        job = NewJob(name="work", queue=self.queue, args=args, max_attempts=1_000, delay=delay or None)
+        job = NewJob(name="work", queue=self.queue, args=args, max_attempts=1_000, delay=delay or None, rerun=rerun)
         inserted = self.run(self.store.insert([job] * count))
         for job_id in inserted:
             assert job_id not in self.model.jobs
-            self.model.insert(job_id, delay)
+            self.model.insert(job_id, delay, rerun=rerun)
         return multiple(*inserted)
 
     def owner_of(self, process: str) -> str:
@@ -166,7 +167,8 @@ class StoreMachine(RuleBasedStateMachine):
         assert len(lent) == min(limit, len(possible))
         for claim in lent:
             job = self.model.lend(claim.job.id, owner, claim.receipt)
-            assert (claim.job.attempt, claim.job.deaths) == (job.attempt, job.deaths or 0)
+            shown = claim.job.attempt, claim.job.deaths, claim.job.rerun
+            assert shown == (job.attempt, job.deaths or 0, job.rerun)
         return [(owner, claim) for claim in lent]
 
     def refused(self, owner: str) -> None:
@@ -316,7 +318,8 @@ class StoreMachine(RuleBasedStateMachine):
         for owner, claims in zip(owners, held, strict=True):
             assert {claim.job.id for claim in claims} == self.model.held(owner)
             for claim in claims:
-                assert claim.cancelled == self.model.jobs[claim.job.id].wish
+                job = self.model.jobs[claim.job.id]
+                assert (claim.cancelled, claim.job.rerun) == (job.wish, job.rerun)
 
     async def look(self, owners: Sequence[str]) -> Any:  # noqa: ANN401 - what three verbs answer
         return await asyncio.gather(

@@ -21,6 +21,7 @@ class ModelJob:
     receipt: str = ""
     deaths: int | None = None
     wish: bool = False
+    rerun: bool = True
 
 
 @dataclass
@@ -52,10 +53,10 @@ class Model:
         """Whether any job waits for its time."""
         return any(job.state in {State.SCHEDULED, State.RETRYABLE} for job in self.jobs.values())
 
-    def insert(self, job_id: str, delay: float) -> None:
+    def insert(self, job_id: str, delay: float, *, rerun: bool) -> None:
         """A new job."""
         state = State.SCHEDULED if delay else State.AVAILABLE
-        self.jobs[job_id] = ModelJob(state, self.now + delay)
+        self.jobs[job_id] = ModelJob(state, self.now + delay, rerun=rerun)
 
     def claimable(self, *, alone: bool) -> set[str]:
         """What a claim may lend."""
@@ -196,6 +197,10 @@ class Model:
 
     def _give_back(self, job_ids: set[str]) -> None:
         for job in (self.jobs[job_id] for job_id in job_ids):
+            if not job.rerun and not job.wish:
+                # Nobody knows whether it ran, and what its owner still sends finds nothing.
+                job.state, job.deaths, job.receipt = State.DISCARDED, None, ""
+                continue
             job.attempt -= 1
             if job.wish:
                 job.state, job.wish, job.deaths = State.CANCELLED, False, None

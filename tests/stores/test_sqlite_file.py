@@ -52,7 +52,7 @@ BY_ID = "INTEGER PRIMARY KEY (rowid=?)"
 BY_STATE = "INDEX oban_jobs_state_queue_priority_scheduled_at_id_index"
 PLANS: dict[str, tuple[Sequence[object] | Mapping[str, object], str]] = {
     "waiting": (
-        {"queue": "default", "limit": 10, "now": "x"},
+        ("default", 10),
         f"SEARCH oban_jobs USING {BY_STATE} (state=? AND queue=?)",
     ),
     "take": (("x", "y", "[]"), f"SEARCH oban_jobs USING {BY_ID}"),

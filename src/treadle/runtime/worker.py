@@ -226,17 +226,17 @@ class Worker:
 
     def _give(self, key: Key) -> None:
         """The store holds this claim for us no more."""
-        if key in self._marked:
+        if self._marked and key in self._marked:
             self._clear(self._marked.pop(key))
         self.slots.give(key)
         self._claimer.room()
 
     def _settled(self, settlement: Settlement, answer: Settled) -> None:
         self._give(settlement.claim.key)
-        if answer.answer == "applied" and isinstance(settlement.outcome, Completed):
-            self.done[settlement.claim.job.queue] += 1
         if answer.answer == "gone":
             self._setting.events.emit(ClaimLost(job=settlement.claim.job, state=answer.state))
+        elif isinstance(settlement.outcome, Completed):
+            self.done[settlement.claim.job.queue] += 1
 
     def _refused(self, settlement: Settlement, error: Exception) -> None:
         text = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"

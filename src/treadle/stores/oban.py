@@ -7,7 +7,6 @@ from uuid import NAMESPACE_DNS, uuid5
 
 import msgspec
 
-from treadle.core.arguments import DEPTH_LIMIT, dump, load_json, too_deep
 from treadle.core.job import Job, JobError, JobView, NewJob
 from treadle.core.outcomes import (
     Cancelled,
@@ -168,15 +167,25 @@ def tags_of(job: NewJob) -> str:
     return dump(list(job.tags), f'tags of job "{job.name}"').decode() if job.tags else "[]"
 
 
-def job_of(row: Sequence[Any], queue: str, attempt: int) -> Job:
-    """A row that is lent: id, worker, args, meta, attempt, max_attempts, deaths, tags, seconds that it was overdue."""
-    job_id, worker, args, raw_meta, _, most, deaths, raw_tags, waited, *_ = row
-    name = worker.decode("utf-8", "replace")
-    if raw_meta == b"{}" and raw_tags == b"[]":
-        return Job(str(job_id), name, queue, args, attempt, most, "treadle", deaths, True, waited)
-    meta, tags = _json(raw_meta, dict), _tags(raw_tags)
+def job_of(row: Sequence[Any], queue: str, attempt: int, at: datetime | None) -> Job:
+    """A row that is lent `at`: id, worker, args, meta, attempt, max_attempts, deaths, tags, scheduled_at."""
+    job_id, name, waited = str(row[0]), row[1].decode("utf-8", "replace"), _waited(row[8], at)
+    if row[3] == b"{}" and row[7] == b"[]":
+        return Job(job_id, name, queue, row[2], attempt, row[5], "treadle", row[6], True, waited)
+    meta = _json(row[3], dict)
     rerun = meta.pop(_RERUN, True) is not False
-    return Job(str(job_id), name, queue, args, attempt, most, "treadle", deaths, rerun, waited, tags, meta)
+    return Job(job_id, name, queue, row[2], attempt, row[5], "treadle", row[6], rerun, waited, _tags(row[7]), meta)
+
+
+def _waited(due: object, at: datetime | None) -> float:
+    """Seconds from an instant of the table to another; 0 for what is none."""
+    try:
+        # The form that we write ourselves; others, which cannot be subtracted or read like this, take the slower way.
+        seconds = (at - datetime.fromisoformat(due)).total_seconds()  # type: ignore[operator,arg-type] # caught
+    except (TypeError, ValueError):
+        since = instant(due)
+        seconds = (at - since).total_seconds() if at and since else 0.0
+    return seconds if seconds > 0 else 0.0
 
 
 def view_of(row: Sequence[Any]) -> JobView:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from treadle.core.arguments import dump, too_deep
 from treadle.core.job import Job, NewJob
 from treadle.core.outcomes import MESSAGE_LIMIT, Failure
 from treadle.stores.members import Change, Mark, Segment, Spliced, members, splice, unchanged
@@ -58,8 +57,7 @@ class _Envelope(msgspec.Struct, rename={"name": "class"}):
     trd: Any = msgspec.UNSET
     enqueued_at: Any = None
     tags: Any = None
-    trd_meta: Any = None
-    trd_rerun: Any = None
+    trd_job: Any = None
 
 
 class _Details(msgspec.Struct, rename={"name": "class"}):
@@ -77,8 +75,7 @@ class _Details(msgspec.Struct, rename={"name": "class"}):
     enqueued_at: Any = None
     tags: Any = None
     trd_deaths: Any = None
-    trd_meta: Any = None
-    trd_rerun: Any = None
+    trd_job: Any = None
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
@@ -112,16 +109,18 @@ def read(text: bytes, queue: str, deaths: int = 0, now: float = 0.0) -> Job:
     most, waited, at = attempts_of(given.retry), 0.0, given.enqueued_at
     if (type(at) is float or type(at) is int) and 0 < at < _LAST_MILLISECOND:
         waited = max(now - (at if at < MILLISECONDS_FROM else at / 1000), 0.0)
-    if given.tags is None and given.trd_meta is None and given.trd_rerun is None:
+    if given.tags is None and given.trd_job is None:
         return Job(jid, name, queue, args, max(attempt, 1), most, origin, deaths, True, waited)
-    rerun, tags = given.trd_rerun is not False, tags_of(given.tags)
-    meta = given.trd_meta if isinstance(given.trd_meta, dict) else {}
+    tags = tuple(str(tag) for tag in given.tags) if isinstance(given.tags, list) else ()
+    rerun, meta = _own(given.trd_job)
     return Job(jid, name, queue, args, max(attempt, 1), most, origin, deaths, rerun, waited, tags, meta)
 
 
-def tags_of(tags: object) -> tuple[str, ...]:
-    """The tags that stand in a payload; none for what is no list."""
-    return tuple(str(tag) for tag in tags) if isinstance(tags, list) else ()
+def _own(given: object) -> tuple[bool, dict[str, Any]]:
+    """Whether it may run again when its worker dies, and its meta: what Sidekiq has no members for."""
+    own = given if isinstance(given, dict) else {}
+    meta = own.get("meta")
+    return own.get("rerun") is not False, meta if isinstance(meta, dict) else {}
 
 
 def around(text: bytes, args: bytes) -> tuple[bytes, bytes] | None:
@@ -167,10 +166,11 @@ def head(job: NewJob, jid: str) -> bytes:
 
 
 def _marks(job: NewJob) -> bytes:
-    """The members that few jobs have, each with its comma. Only `tags` is Sidekiq's."""
+    """The members that few jobs have, each with its comma. `tags` is Sidekiq's."""
     tags = b'"tags":%b,' % dump(list(job.tags), f'tags of job "{job.name}"') if job.tags else b""
-    meta = b'"trd_meta":%b,' % dump(dict(job.meta), f'meta of job "{job.name}"') if job.meta else b""
-    return tags + meta + (b"" if job.rerun else b'"trd_rerun":false,')
+    own = [] if job.rerun else [b'"rerun":false']
+    own += [b'"meta":%b' % dump(dict(job.meta), f'meta of job "{job.name}"')] if job.meta else []
+    return tags + (b'"trd_job":{%b},' % b",".join(own) if own else b"")
 
 
 def failed(text: bytes, queue: str, failure: Failure) -> Spliced:
@@ -197,7 +197,7 @@ def failed(text: bytes, queue: str, failure: Failure) -> Spliced:
 def runs_once(text: bytes) -> bool:
     """Whether this job must not run again when its worker dies."""
     try:
-        return b'"trd_rerun"' in text and _read_details(text).trd_rerun is False
+        return b'"trd_job"' in text and not _own(_read_details(text).trd_job)[0]
     except Malformed:
         return False
 

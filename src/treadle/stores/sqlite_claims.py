@@ -10,7 +10,7 @@ import msgspec
 from treadle.core.outcomes import LOST
 from treadle.errors import Fenced, NotEnrolled
 from treadle.stores.contract import Claim, Demand, Rescued
-from treadle.stores.oban import attempted_by, error_object, failure_text, job_of, poison, stamp
+from treadle.stores.oban import attempted_by, error_object, failure_text, instant, job_of, poison, stamp
 from treadle.stores.statements import statement
 
 _log = logging.getLogger("treadle.stores.sqlite")
@@ -70,6 +70,7 @@ class _Taking:
         self._connection = connection
         self._owner = owner
         self._now = now
+        self._at = instant(now)
         self._receipt: str = connection.execute(statement("sqlite/draw_claim")).fetchone()[0]
         self.claims: list[Claim] = []
 
@@ -86,8 +87,7 @@ class _Taking:
         waiting = statement("sqlite/waiting_alone" if alone else "sqlite/waiting")
         page = limit
         for _ in range(_ROUNDS):
-            values = {"queue": queue, "limit": page, "now": self._now}
-            rows = self._connection.execute(waiting, values).fetchall()
+            rows = self._connection.execute(waiting, (queue, page)).fetchall()
             sound = self._sound(rows)
             self._lend(queue, sound[:limit], alone=alone)
             limit -= len(sound)
@@ -119,13 +119,15 @@ class _Taking:
             # A job that a person or a peer made available again is no suspect any more.
             forget(self._connection, suspects=ids)
         # A row's attempts are those before this one.
-        self.claims += [Claim(job_of(row, queue, row[4] + 1), self._receipt) for row in rows]
+        self.claims += [Claim(job_of(row, queue, row[4] + 1, self._at), self._receipt) for row in rows]
 
 
 def held(connection: Connection, owner: str) -> list[Claim]:
     """What stands as lent to this owner, oldest first."""
     return [
-        Claim(job_of(row, row[9].decode("utf-8", "replace"), row[4]), row[10], cancelled=bool(row[11]))
+        Claim(
+            job_of(row, row[9].decode("utf-8", "replace"), row[4], instant(row[12])), row[10], cancelled=bool(row[11])
+        )
         for row in connection.execute(statement("sqlite/held"), (owner,))
     ]
 

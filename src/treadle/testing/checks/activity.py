@@ -30,11 +30,12 @@ async def _queue(store: Store, name: str) -> QueueView:
 async def the_living_are_shown_with_their_queues(place: Place) -> None:
     async with place.store() as store, place.store() as elsewhere:
         expect(list(await store.workers()), [], "nobody works at an empty place")
-        await Bench(store).enroll(SHORT)
+        await Bench(store).enroll()
         await Bench(store, OTHER).enroll()
         await store.report(_report(place, OWNER, "mail", "slow"))
         shown = {worker.name: (worker.queues, worker.foreign) for worker in await elsewhere.workers()}
         expect(shown, {OWNER: (("mail", "slow"), False), OTHER: ((), False)}, "who works here, and on which queues")
+        await store.beat({OWNER: SHORT})
         await place.elapse(2 * SHORT)
         expect([worker.name for worker in await elsewhere.workers()], [OTHER], "not who was silent for its lease")
         await store.rescue(10)

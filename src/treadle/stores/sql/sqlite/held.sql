@@ -1,6 +1,6 @@
 SELECT j.id, CAST(j.worker AS BLOB), CAST(j.args AS BLOB), CAST(j.meta AS BLOB), j.attempt, j.max_attempts,
-  coalesce(s.deaths, 0), CAST(j.tags AS BLOB), coalesce(max(round((julianday(j.attempted_at) - julianday(j.scheduled_at)) * 86400.0, 3), 0.0), 0.0),
-  CAST(j.queue AS BLOB), json_extract(j.attempted_by, '$[2]'), c.job_id IS NOT NULL
+  coalesce(s.deaths, 0), CAST(j.tags AS BLOB), j.scheduled_at,
+  CAST(j.queue AS BLOB), json_extract(j.attempted_by, '$[2]'), c.job_id IS NOT NULL, j.attempted_at
 FROM oban_jobs j
 LEFT JOIN treadle_suspects s ON s.job_id = j.id
 LEFT JOIN treadle_cancels c ON c.job_id = j.id AND c.claim = json_extract(j.attempted_by, '$[2]')

@@ -1,4 +1,4 @@
 -- Text comes as bytes: a row that is no UTF-8 must not end the whole claim.
 SELECT id, CAST(worker AS BLOB), CAST(args AS BLOB), CAST(meta AS BLOB), attempt, max_attempts, 0, CAST(tags AS BLOB),
-  coalesce(max(round((julianday(:now) - julianday(scheduled_at)) * 86400.0, 3), 0.0), 0.0)
-FROM oban_jobs WHERE state = 'available' AND queue = :queue ORDER BY priority, scheduled_at, id LIMIT :limit
+  scheduled_at
+FROM oban_jobs WHERE state = 'available' AND queue = ? ORDER BY priority, scheduled_at, id LIMIT ?

@@ -1,4 +1,4 @@
 SELECT j.id, CAST(j.worker AS BLOB), CAST(j.args AS BLOB), CAST(j.meta AS BLOB), j.attempt, j.max_attempts, s.deaths,
-  CAST(j.tags AS BLOB), coalesce(max(round((julianday(:now) - julianday(j.scheduled_at)) * 86400.0, 3), 0.0), 0.0)
+  CAST(j.tags AS BLOB), j.scheduled_at
 FROM treadle_suspects s CROSS JOIN oban_jobs j ON j.id = s.job_id
-WHERE j.state = 'suspended' AND j.queue = :queue ORDER BY j.priority, j.scheduled_at, j.id LIMIT :limit
+WHERE j.state = 'suspended' AND j.queue = ? ORDER BY j.priority, j.scheduled_at, j.id LIMIT ?
