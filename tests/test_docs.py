@@ -14,6 +14,7 @@ import treadle
 from treadle import errors
 from treadle.app.settings import SETTINGS
 from treadle.core.options import CallSettings, ExternalSettings, JobDefaults, JobSettings
+from treadle.core.redact import SECRET
 from treadle.core.states import FINAL, MEANINGS, MOVES, WAITING, State
 from treadle.hooks import events
 from treadle.hooks.logs import LINES
@@ -72,6 +73,18 @@ def test_an_event_stands_under_the_logger_that_writes_it(logger: str) -> None:
 
 def sentence(kind: type) -> str:
     return " ".join((kind.__doc__ or "").split())
+
+
+# Logging
+
+
+def test_every_secret_word_and_every_attribute_of_a_record_is_told() -> None:
+    text = page("logging")
+    assert all(f"`{word}`" in text for word in SECRET)
+    record = logging.makeLogRecord({})
+    treadle.JobContext().filter(record)
+    told = first_cells(section(text, "## The job in every record"))
+    assert sorted(told) == sorted(name for name in vars(record) if name.startswith("treadle_"))
 
 
 # Errors

@@ -8,6 +8,7 @@ from treadle.core.inject import Inject
 from treadle.core.job import Job
 from treadle.errors import Cancel, Retry, Snooze, TreadleError
 from treadle.hooks.current import current_job
+from treadle.hooks.records import JobContext
 
 __version__ = "0.1.0"
 
@@ -16,6 +17,7 @@ __all__ = [
     "Handle",
     "Inject",
     "Job",
+    "JobContext",
     "JobFunction",
     "Jobs",
     "ResultHandle",

@@ -145,7 +145,7 @@ def test_args_of_another_shape_than_the_stores_are_refused(app: Treadle, args: A
     with pytest.raises(ArgumentError) as caught:
         app.enqueue("MyApp.Mailer", args)
     assert str(caught.value) == (
-        f'job "MyApp.Mailer": expected args to be a mapping of names to values on this store, got {args!r}'
+        f'job "MyApp.Mailer": expected args to be a mapping of names to values on this store, got {type(args).__name__}'
     )
 
 

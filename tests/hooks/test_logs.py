@@ -170,14 +170,16 @@ def test_json_lines_hold_one_object_each() -> None:
     assert entry["level"] == "ERROR"
     assert entry["logger"] == "treadle.jobs"
     assert entry["traceback"].endswith("ValueError: bäd\n")
-    assert set(entry) == {"at", "level", "logger", "process", "message", "traceback"}
+    assert set(entry) == {"at", "level", "logger", "process", "job", "message", "traceback"}
+    assert entry["job"] is None
     assert isinstance(entry["at"], float)
     assert isinstance(entry["process"], int)
 
 
 def test_console_lines_name_process_level_and_logger() -> None:
-    first = stderr_of("console").splitlines()[0]
-    assert first.endswith("ERROR   treadle.jobs: two")
+    lines = stderr_of("console").splitlines()
+    assert lines[0].endswith("ERROR   treadle.jobs: two")
+    assert all(line.startswith("    ") for line in lines[1:])
 
 
 def test_a_root_that_the_program_has_set_up_is_left_alone() -> None:

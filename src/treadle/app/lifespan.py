@@ -1,15 +1,15 @@
 """What an app opens before a worker process runs its jobs, and closes after them."""
 
 import inspect
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import AsyncGeneratorType
 from typing import Any
 
 from treadle.errors import ConfigError
+from treadle.log import Log
 
-_log = logging.getLogger("treadle.worker")
+_log = Log("treadle.worker")
 
 # An async generator that yields once, or what `asynccontextmanager` makes of one; takes the app, or nothing.
 Lifespan = Callable[..., AsyncIterator[Any] | AbstractAsyncContextManager[Any]]

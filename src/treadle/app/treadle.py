@@ -2,7 +2,6 @@
 
 import asyncio
 import builtins
-import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -35,8 +34,9 @@ from treadle.core.options import (
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
 from treadle.hooks.events import Event, Events, JobInserted
 from treadle.hooks.middleware import AroundInsert, AroundPerform, insert_within
+from treadle.log import Log
 from treadle.runtime.plan import EMBEDDED_LEASE, Plan
-from treadle.stores.contract import Store
+from treadle.stores.contract import Store, check_able
 from treadle.stores.url import make_store, mask
 from treadle.supervise.clock import SystemClock
 from treadle.supervise.portal import Portal
@@ -50,7 +50,7 @@ E = TypeVar("E", bound=Event)
 H = TypeVar("H", bound=Handle)
 L = TypeVar("L", bound=Lifespan)
 
-_log = logging.getLogger("treadle.stores")
+_log = Log("treadle.stores")
 
 MAX_PAYLOAD = 1024 * 1024
 HARD_PAYLOAD = 64 * 1024 * 1024
@@ -324,11 +324,12 @@ class Treadle(Jobs):
         fits = isinstance(args, Mapping) if as_mapping else isinstance(args, list | tuple)
         if not fits and args not in ((), [], {}):
             expected = "a mapping of names to values" if as_mapping else "a list of values"
-            raise ArgumentError(f'job "{name}": expected args to be {expected} on this store, got {args!r:.80}')
+            came = type(args).__name__
+            raise ArgumentError(f'job "{name}": expected args to be {expected} on this store, got {came}')
         values: Mapping[str, Any] | list[Any] = dict(args) if as_mapping else list(args)
         known = self.find(name)
         declared = known.handler.options if known else JobOptions(executor="loop")
-        return NewJob(
+        job = NewJob(
             name=check_name(name, "the name of a job"),
             queue=declared.queue if queue is None else check_name(queue, f'the queue of job "{name}"'),
             args=check_size(dump(values, f'job "{name}", args'), name, self.max_payload),
@@ -338,6 +339,7 @@ class Treadle(Jobs):
             meta=declared.meta,
             rerun=declared.rerun,
         )
+        return check_able(self.store, job)
 
     def _handle(self, name: str, job_id: str) -> Handle:
         known = self.find(name)

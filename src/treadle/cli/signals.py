@@ -1,14 +1,14 @@
 """What the signals of a terminal, an init system and an operator do to a node."""
 
 import asyncio
-import logging
 import signal
 from functools import partial
 
+from treadle.log import Log
 from treadle.runtime.node import Node
 from treadle.runtime.traces import stacks
 
-_log = logging.getLogger("treadle.processes")
+_log = Log("treadle.processes")
 
 STOPPING = ("TERM", "INT", "HUP", "QUIT")
 IGNORABLE = ("INT", "HUP", "QUIT")

@@ -3,7 +3,6 @@
 Log lines, metrics and tests are listeners. An event that nobody listens to is never made.
 """
 
-import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,8 +10,9 @@ import msgspec
 
 from treadle.core.job import Job
 from treadle.core.outcomes import Failure
+from treadle.log import Log
 
-_log = logging.getLogger("treadle.events")
+_log = Log("treadle.events")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,53 +1,58 @@
 """Log lines, drawn from events; and handlers for programs that have set up none."""
 
-import json
 import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from treadle.core.printable import block, one_line
+from treadle.core.job import Job
+from treadle.core.printable import one_line
 from treadle.hooks import events as happened
 from treadle.hooks.events import Event, Events
+from treadle.hooks.frames import user_frames
+from treadle.hooks.records import Console, JobContext, Json, fields
+from treadle.log import Log
 
-jobs = logging.getLogger("treadle.jobs")
-processes = logging.getLogger("treadle.processes")
-stores = logging.getLogger("treadle.stores")
+jobs = Log("treadle.jobs")
+processes = Log("treadle.processes")
+stores = Log("treadle.stores")
 
-# In ASCII: a lone surrogate in some job's name must not cost the line.
-_encode = json.JSONEncoder().encode
+# Gives the arguments of a job as they may be shown.
+ShowArguments = Callable[[Job], str]
 
 
-def log_events(events: Events) -> None:
-    """Write a line for every event whose level is switched on now; harmless when repeated."""
+def log_events(events: Events, show: ShowArguments | None = None) -> None:
+    """Write a line for every event whose level is switched on now; harmless when repeated.
+
+    With `show` the lines about jobs have their arguments.
+    """
     for kind, (logger, level, text) in LINES.items():
         if logger.isEnabledFor(level):
-            events.listen(kind, _Writer(logger, level, text))
+            events.listen(kind, _Writer(logger, level, text, show))
 
 
-def setup_logging(form: str) -> None:
-    """Log to stderr, as text or with `form` "json" as one object a line; a root that has handlers is left alone.
+def setup_logging(form: str, level: str = "info") -> None:
+    """Log to stderr from this level, as text or with `form` "json" as one object a line.
 
-    With an empty `form` logging is left as the program has it.
+    A root that has handlers is left alone, and so is all where `form` is empty.
     """
     root = logging.getLogger()
     if not form or root.handlers:
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if form == "json" else _Console(_CONSOLE))
+    handler.setFormatter(Json() if form == "json" else Console())
+    handler.addFilter(JobContext())
     root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    root.setLevel(level.upper())
 
 
-_CONSOLE = "%(asctime)s %(process)d %(levelname)-7s %(name)s: %(message)s"
-
-LINES: dict[type[Event], tuple[logging.Logger, int, Callable[..., str]]] = {
+LINES: dict[type[Event], tuple[Log, int, Callable[..., str]]] = {
     happened.JobStarted: (jobs, logging.DEBUG, lambda e: f"{_job(e)} starts, attempt {_attempt(e)}"),
     happened.JobCompleted: (jobs, logging.INFO, lambda e: f"{_job(e)} completed in {e.seconds:.3f} s"),
     happened.JobRetried: (
         jobs,
         logging.WARNING,
-        lambda e: f"{_job(e)} failed, attempt {_attempt(e)}, again in {e.after:.0f} s\n{_failure(e)}",
+        lambda e: f"{_job(e)} failed, attempt {_attempt(e)}, again in {e.after:.0f} s\n{user_frames(_failure(e))}",
     ),
     happened.JobDiscarded: (
         jobs,
@@ -55,8 +60,8 @@ LINES: dict[type[Event], tuple[logging.Logger, int, Callable[..., str]]] = {
         lambda e: f"{_job(e)} failed for good, attempt {_attempt(e)}\n{_failure(e)}",
     ),
     happened.JobSnoozed: (jobs, logging.INFO, lambda e: f"{_job(e)} snoozed for {e.after:g} s"),
-    happened.JobCancelled: (jobs, logging.INFO, lambda e: f"{_job(e)} was cancelled: {e.reason}"),
-    happened.JobReleased: (jobs, logging.INFO, lambda e: f"{_job(e)} went back to its queue: {e.reason}"),
+    happened.JobCancelled: (jobs, logging.INFO, lambda e: f"{_job(e)} was cancelled: {one_line(e.reason)}"),
+    happened.JobReleased: (jobs, logging.INFO, lambda e: f"{_job(e)} went back to its queue: {one_line(e.reason)}"),
     happened.JobUnknown: (
         jobs,
         logging.WARNING,
@@ -127,35 +132,24 @@ LINES: dict[type[Event], tuple[logging.Logger, int, Callable[..., str]]] = {
 """The line of every event that has one: its logger, its level and its text."""
 
 
-class _Console(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return block(super().format(record))
-
-
-class _Json(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "at": record.created,
-            "level": record.levelname,
-            "logger": record.name,
-            "process": record.process,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return _encode(line)
-
-
 @dataclass(frozen=True, slots=True)
 class _Writer:
     """Equal to another of the same line, so that a bus has each line once."""
 
-    logger: logging.Logger
+    logger: Log
     level: int
     text: Callable[..., str]
+    show: ShowArguments | None
 
     def __call__(self, event: Event) -> None:
-        self.logger.log(self.level, "%s", self.text(event))
+        text, job = self.text(event), getattr(event, "job", None)
+        if job is None:
+            self.logger.log(self.level, "%s", text)
+            return
+        if self.show:
+            first, newline, rest = text.partition("\n")
+            text = f"{first}, args {one_line(self.show(job))}{newline}{rest}"
+        self.logger.log(self.level, "%s", text, extra=fields(job))
 
 
 def _job(event: happened.JobStarted) -> str:

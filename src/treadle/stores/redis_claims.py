@@ -1,7 +1,6 @@
 """Who holds what on Redis: owners and their leases; claims lent, and found again."""
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -9,6 +8,7 @@ import msgspec
 
 from treadle.core.job import Job
 from treadle.errors import StoreError
+from treadle.log import Log
 from treadle.stores import sidekiq
 from treadle.stores.contract import Claim, Demand
 from treadle.stores.redis_client import Client
@@ -23,7 +23,7 @@ LARGE = 1 << 16
 # Seconds after which a list of another type is looked at again.
 BROKEN_FOR = 1.0
 
-_log = logging.getLogger("treadle.stores.redis")
+_log = Log("treadle.stores.redis")
 
 
 class Lent(Claim, frozen=True, weakref=True):

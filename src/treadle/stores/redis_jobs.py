@@ -1,6 +1,5 @@
 """Jobs on Redis as producers, services and handles see them: insert, stage, prune, count, results."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import msgspec
 from treadle.core.job import NewJob
 from treadle.core.states import State
 from treadle.errors import ArgumentError, StoreError
+from treadle.log import Log
 from treadle.stores import sidekiq
 from treadle.stores.contract import ANY_QUEUE, Result, Work
 from treadle.stores.redis_client import Client
@@ -29,7 +29,7 @@ SPLIT_LIMIT = 1_000
 # Seconds; a page may hold jobs of many megabytes, and one that never comes would stop the scheduler.
 DUE_DEADLINE = 30.0
 
-_log = logging.getLogger("treadle.stores.redis")
+_log = Log("treadle.stores.redis")
 
 
 # Producers

@@ -3,12 +3,12 @@
 Jobs that must not run again end instead.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 
 from treadle.core.outcomes import LOST
 from treadle.core.states import State
 from treadle.errors import StoreError
+from treadle.log import Log
 from treadle.stores import sidekiq
 from treadle.stores.contract import Rescued
 from treadle.stores.redis_claims import opened, settling
@@ -21,7 +21,7 @@ from treadle.stores.redis_settle import record, shown
 PAGE = 200
 FENCED_AT_ONCE = 100
 
-_log = logging.getLogger("treadle.stores.redis")
+_log = Log("treadle.stores.redis")
 
 
 async def leave(client: Client, owner: str) -> int:
