@@ -1,4 +1,4 @@
-"""Real servers on loopback, made for one test run and killed as faults kill; and the one way to wait for something."""
+"""Real servers on loopback, made for one test run and killed as faults kill; programs; the one way to wait."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -56,6 +57,32 @@ async def until(predicate: Callable[[], T | Awaitable[T]], timeout: float = 10.0
 
 def _overdue(predicate: Callable[[], object], timeout: float, what: str) -> str:
     return f"expected within {timeout:g} s: {what or getattr(predicate, '__qualname__', repr(predicate))}"
+
+
+# Programs
+
+
+@contextmanager
+def program(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program in a session of its own, what it prints in `log`; its end is that of everything it has started."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 # Redis

@@ -13,20 +13,14 @@ How a page is read (the program that does it is tests/apps/docs_page.py):
 * The address `redis://localhost:6379/0` is replaced by one of a database of the test's own.
 """
 
-import contextlib
 import os
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
 from tests.apps.docs_page import BLOCK
-from tests.servers import RedisServer
+from tests.servers import RedisServer, program
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -62,34 +56,9 @@ def run_page(page: Path, folder: Path, address: str = ADDRESS) -> str | None:
     work = folder / "page"
     work.mkdir()
     log = folder / "log"
-    with (
-        log.open("wb") as output,
-        group((sys.executable, str(RUNNER), str(page)), work, environment, output) as program,
-    ):
-        code = program.wait(LIMIT)
+    with program((sys.executable, str(RUNNER), str(page)), work, environment, log) as runner:
+        code = runner.wait(LIMIT)
     return None if code == 0 else log.read_text("utf-8", "replace")
-
-
-@contextmanager
-def group(
-    command: tuple[str, ...], folder: Path, environment: dict[str, str], output: BinaryIO
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """A program whose end is that of everything it has left running."""
-    program = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        yield program
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(program.pid, signal.SIGKILL)
-        program.wait()
 
 
 # The runner finds what it is for
