@@ -1,6 +1,7 @@
 """`treadle jobs` and `treadle queues`: what stands in a store, and what may be done to it."""
 
 import json
+import re
 
 import pytest
 
@@ -121,12 +122,16 @@ def test_queues_are_listed_with_their_jobs_by_state(shell: Shell) -> None:
     shell.enqueue("greet", '["Ann"]')
     shell.enqueue("mail", '["Ann"]')
     shell.enqueue("mail", '["Bob"]', "--delay", "60")
-    assert shell.ok("queues", "list", SHOP).splitlines() == [
-        "queue    available  scheduled",
-        "default  1          0",
-        "mail     1          1",
-    ]
-    assert shell.json("queues", "list") == {"default": {"available": 1}, "mail": {"available": 1, "scheduled": 1}}
+    header, default, mail = shell.ok("queues", "list", SHOP).splitlines()
+    assert header.split() == ["queue", "depth", "oldest", "rate", "scheduled"]
+    assert re.fullmatch(r"default  1      \d+ s +0\.0/s  0", default)
+    assert re.fullmatch(r"mail     1      \d+ s +0\.0/s  1", mail)
+    told = shell.json("queues", "list")
+    assert {queue: (view["depth"], view["states"]) for queue, view in told.items()} == {
+        "default": (1, {"available": 1}),
+        "mail": (1, {"available": 1, "scheduled": 1}),
+    }
+    assert all(0 <= view["oldest"] < 60 and view["rate"] == 0 for view in told.values())
 
 
 EVIL = "\x1b]0;owned\x07\r\u202e\x9b2J"

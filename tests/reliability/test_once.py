@@ -21,9 +21,7 @@ def test_killed_children_run_none_of_them_twice(bench: Bench) -> None:
     node = bench.start(Plan(processes=2, concurrency=HELD, lease=5.0)).works(2)
     for kill in range(1, kills + 1):
         bench.done(kill * jobs // (kills + 4))
-        victim = wait_until(lambda: node.ready, 10, "a child works")[0]
-        os.kill(victim, signal.SIGKILL)
-        wait_until(lambda victim=victim: victim not in node.children, 5, "the child is gone")
+        _kill_one(node)
     once(bench, jobs)
     assert node.stops() == 0
     # What was claimed and had not begun was not lost: no more than what ran at a kill, or had ended unheard.
@@ -94,6 +92,12 @@ def test_a_stop_that_breaks_one_off_ends_it(bench: Bench, name: str) -> None:
     bench.done(7)
     assert again.stops() == 0
     once(bench, 10)
+
+
+def _kill_one(node: Running) -> None:
+    victim = wait_until(lambda: node.ready, 10, "a child works")[0]
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: victim not in node.children, 5, "the child is gone")
 
 
 def once(bench: Bench, jobs: int) -> None:

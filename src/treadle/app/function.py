@@ -17,6 +17,7 @@ from treadle.core.job import NewJob
 from treadle.core.options import CallOptions, CallSettings, JobOptions, check_executor, check_known, checked
 from treadle.errors import ArgumentError, ConfigError
 from treadle.runtime.handler import Handler, OnDiscard
+from treadle.stores.contract import check_able
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -143,7 +144,7 @@ class JobFunction(Generic[P, R, H_co]):
             meta=declared.meta if chosen.meta is None else chosen.meta,
             rerun=declared.rerun,
         )
-        return NewCall(self, job)
+        return NewCall(self, check_able(app.store, job))
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call. Raises ArgumentError, BlockingCall, StoreUnavailable, Unconfirmed, StoreFull."""

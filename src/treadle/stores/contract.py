@@ -16,6 +16,7 @@ from treadle.core.arguments import Shape
 from treadle.core.job import Job, JobView, NewJob
 from treadle.core.outcomes import Outcome
 from treadle.core.states import State
+from treadle.errors import ConfigError
 
 ANY_QUEUE = "(any queue)"
 """Where a store would have to read every one of very many jobs to tell their queues, `counts` has them under this."""
@@ -300,6 +301,16 @@ class Inspects(Protocol):
         An error means that jobs may be lost while everything works. `quick` leaves out what takes long on much data.
         """
         ...
+
+
+def check_able(store: Produces, job: NewJob) -> NewJob:
+    """The job, if this store can do all that it asks for. Raises ConfigError."""
+    if job.priority and Ability.PRIORITY not in store.abilities:
+        raise ConfigError(
+            f'job "{job.name}": expected priority 0 on this store, which has none, got {job.priority}: give what is '
+            f"urgent a queue and slots of its own"
+        )
+    return job
 
 
 class Store(Produces, Consumes, Reports, Keeps, Inspects, Protocol):
