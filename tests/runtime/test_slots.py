@@ -1,5 +1,7 @@
 """What a process holds is counted by group, and what it shares with its parent stands in a page of memory."""
 
+from math import inf
+
 import pytest
 
 from treadle.core.job import Job
@@ -51,19 +53,27 @@ def test_who_runs_suspects_asks_for_them_alone() -> None:
     assert Slots((Group(("a",), 1),), alone=True).demands() == [Demand(("a",), 1, alone=True)]
 
 
+def test_one_that_works_apart_asks_for_nothing_under_a_limit_of_the_node() -> None:
+    slots = Slots((Group(("a",), 2), Group(("b",), 1, own=True)))
+    slots.apart = True
+    assert slots.demands() == [Demand(("a",), 2)]
+    slots.apart = False
+    assert slots.demands() == [Demand(("a",), 2), Demand(("b",), 1)]
+
+
 # The plan
 
 
 def test_queues_without_a_limit_share_the_concurrency_and_the_others_have_their_own() -> None:
     plan = Plan(limits={"slow": 3}, concurrency=5)
-    assert plan.groups(("mail", "slow", "mail")) == (Group(("mail",), 5), Group(("slow",), 3))
+    assert plan.groups(("mail", "slow", "mail")) == (Group(("mail",), 5), Group(("slow",), 3, own=True))
     assert plan.slots(0) == 8
 
 
 def test_a_limit_holds_for_the_whole_node() -> None:
     plan = Plan(limits={"slow": 3}, concurrency=5, processes=2)
     assert [plan.portion(3, index) for index in range(2)] == [2, 1]
-    assert plan.groups(("slow",), 1) == (Group(("slow",), 1),)
+    assert plan.groups(("slow",), 1) == (Group(("slow",), 1, own=True),)
 
 
 def test_a_process_that_gets_nothing_of_a_limit_does_not_serve_its_queue() -> None:
@@ -87,12 +97,14 @@ def test_a_worker_without_any_queue_is_refused() -> None:
 def test_both_sides_of_a_page_see_each_number() -> None:
     mine = new_page(3)
     theirs = Page(mine.fd, 3)
-    mine.progress = 2**63
+    mine.turned = 10.5
+    mine.fetched = inf
+    mine.rss = 2**40
     mine.beat = 12.5
     mine.overdue = (99.25, 4_000_000_000)
     mine.tally = (1, 2, 3)
     mine.marks[2] = 7
-    assert theirs.progress == 2**63
+    assert (theirs.turned, theirs.fetched, theirs.rss) == (10.5, inf, 2**40)
     assert theirs.beat == 12.5
     assert theirs.overdue == (99.25, 4_000_000_000)
     assert theirs.tally == (1, 2, 3)
@@ -103,7 +115,8 @@ def test_both_sides_of_a_page_see_each_number() -> None:
 
 def test_a_new_page_is_all_zeros() -> None:
     page = new_page(2)
-    assert (page.progress, page.beat, page.overdue, page.tally) == (0, 0.0, (0.0, 0), (0, 0, 0))
+    assert (page.turned, page.fetched, page.rss, page.beat) == (0.0, 0.0, 0, 0.0)
+    assert (page.overdue, page.tally) == ((0.0, 0), (0, 0, 0))
     assert list(page.marks) == [0, 0]
     page.close()
 

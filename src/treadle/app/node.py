@@ -1,10 +1,12 @@
 """Puts a node together: what `treadle work` runs. It imports no user code; its children do."""
 
+import os
 import sys
 
 from treadle.app.worker import build_services, owner_name, reporting
 from treadle.hooks.events import Events
 from treadle.runtime.node import Node, Staff
+from treadle.runtime.notify import Notifier
 from treadle.runtime.plan import Plan
 from treadle.stores.contract import Store
 from treadle.stores.url import make_store
@@ -30,5 +32,6 @@ def build_node(reference: str, plan: Plan, events: Events) -> Node:
         clock=clock,
         jitter=jitter,
         on_error=reporting(events),
+        notifier=Notifier.from_environment(os.environ),
     )
     return Node(plan, staff)

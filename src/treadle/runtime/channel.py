@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+MESSAGE_LIMIT = 8 * 1024 * 1024
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -20,7 +22,12 @@ class Channel:
     @classmethod
     async def over(cls, sock: socket.socket) -> "Channel":
         """The end that is this socket."""
-        return cls(*await asyncio.open_connection(sock=sock))
+        return cls(*await asyncio.open_connection(sock=sock, limit=MESSAGE_LIMIT))
+
+    @property
+    def idle(self) -> bool:
+        """Whether the other end has room for more; one that is frozen reads nothing."""
+        return self._writer.transport.get_write_buffer_size() == 0
 
     def send(self, kind: str, **values: Any) -> None:
         """Send a message; harmless where the other end is gone."""

@@ -27,7 +27,11 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Child:
-    """One worker process. `owner` is set when it is enrolled; `killed` says why we killed it, if we did."""
+    """One worker process. `owner` is set when it is enrolled; `killed` says why we killed it, if we did.
+
+    `leaving` is set when it was told to end, `recycled` when it asked to be replaced, `outgoing` when another is to
+    take its place.
+    """
 
     def __init__(self, index: int, plan: Plan, *, alone: bool) -> None:
         self.index = index
@@ -37,6 +41,7 @@ class Child:
         self.overdue_mark = 0
         self.leaving = False
         self.recycled = False
+        self.outgoing = False
         self._plan = plan
         self.page: Page = new_page(1 if alone else plan.slots(index))
         self._process: asyncio.subprocess.Process | None = None
@@ -69,10 +74,14 @@ class Child:
         message = await self.receive()
         return None if message is None else msgspec.convert(message, Ready)
 
-    def go(self, owner: str) -> None:
-        """Let it claim as this owner, which is enrolled."""
+    def go(self, owner: str, *, apart: bool) -> None:
+        """Let it claim as this owner, which is enrolled; `apart` until `join` nothing under a limit of the node."""
         self.owner = owner
-        self.send("go", owner=owner)
+        self.send("go", owner=owner, apart=apart)
+
+    def join(self) -> None:
+        """Let it claim everything: the one that it succeeds has ended."""
+        self.send("join")
 
     def send(self, kind: str, **values: Any) -> None:
         """Send it a message."""

@@ -39,10 +39,11 @@ class Lends(Protocol):
 class Claimer:
     """`arrived` is handed new claims; `may` is asked before every claim, and after a no each tenth of a second.
 
-    `fenced` is called when the store declares this owner dead, `forgotten` when the store does not know it.
+    `fenced` is called when the store declares this owner dead, `forgotten` when the store does not know it. `owes` is
+    told when a look at the queues is owed from now on, and when none is: all slots are taken, or it was stopped.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - six ways in which it speaks to its worker
         self,
         store: Lends,
         owner: str,
@@ -53,6 +54,7 @@ class Claimer:
         fenced: Callable[[], None],
         forgotten: Callable[[], None],
         may: Callable[[], bool],
+        owes: Callable[[bool], None],
     ) -> None:
         self._store = store
         self._owner = owner
@@ -62,6 +64,7 @@ class Claimer:
         self._fenced = fenced
         self._forgotten = forgotten
         self._may = may
+        self._owes = owes
         self._room = asyncio.Event()
         self._room.set()
         self._task: asyncio.Task[None] | None = None
@@ -83,6 +86,7 @@ class Claimer:
 
     def start(self) -> None:
         """Begin to claim."""
+        self._owes(True)
         self._task = asyncio.create_task(self._run(), name="treadle claimer")
 
     def room(self) -> None:
@@ -96,6 +100,7 @@ class Claimer:
             async with self._call:
                 task.cancel()
             await asyncio.wait([task])
+            self._owes(False)
 
     async def _run(self) -> None:
         while True:
@@ -132,7 +137,9 @@ class Claimer:
             demands = self._slots.demands()
             if demands:
                 return demands
+            self._owes(False)
             await self._room.wait()
+            self._owes(True)
 
     async def _claim(self, demands: list[Demand]) -> Sequence[Claim] | None:
         """What came; None where the call failed."""
@@ -153,6 +160,7 @@ class Claimer:
             await self._patience.wait(error)
             await self._take_over()
             return None
+        self._owes(True)
         self._patience.reset()
         return claims
 

@@ -4,7 +4,7 @@ import mmap
 import os
 import tempfile
 
-_PROGRESS, _DEADLINE, _BEAT, _OVERDUE, _COMPLETED, _FAILED, _DISCARDED, _MARKS = range(8)
+_TURNED, _FETCHED, _RSS, _DEADLINE, _BEAT, _OVERDUE, _COMPLETED, _FAILED, _DISCARDED, _MARKS = range(10)
 
 
 class Page:
@@ -28,13 +28,38 @@ class Page:
         return self._fd
 
     @property
-    def progress(self) -> int:
-        """How often the child's loop has turned; the child writes it."""
-        return self._integers[_PROGRESS]
+    def turned(self) -> float:
+        """When the child's loop last turned, on the steady clock; the child writes it.
 
-    @progress.setter
-    def progress(self, value: int) -> None:
-        self._integers[_PROGRESS] = value
+        0: it does not work yet. Infinite: its work has ended.
+        """
+        return self._floats[_TURNED]
+
+    @turned.setter
+    def turned(self, value: float) -> None:
+        self._floats[_TURNED] = value
+
+    @property
+    def fetched(self) -> float:
+        """Since when the child owes a look at its queues, on the steady clock; the child writes it.
+
+        Each look that the store answers sets it anew. Infinite: it owes none, being full or told to claim no more. 0:
+        it does not work yet.
+        """
+        return self._floats[_FETCHED]
+
+    @fetched.setter
+    def fetched(self, value: float) -> None:
+        self._floats[_FETCHED] = value
+
+    @property
+    def rss(self) -> int:
+        """KiB of memory that the child occupies; the child writes it."""
+        return self._integers[_RSS]
+
+    @rss.setter
+    def rss(self, value: int) -> None:
+        self._integers[_RSS] = value
 
     @property
     def beat(self) -> float:

@@ -1,7 +1,5 @@
 """Shows a worker process to dashboards, looks after its claims, and obeys what dashboards ask of it."""
 
-import resource
-import sys
 from collections import Counter
 from collections.abc import Callable
 
@@ -45,7 +43,7 @@ class Reporter:
             running=self._worker.running,
             quiet=self.quiet,
             started=self._started,
-            rss=_rss(),
+            rss=self._worker.weigh(),
             completed=completed,
             failed=retried + discarded,
             embedded=self._signalled is None,
@@ -56,9 +54,3 @@ class Reporter:
         for signal in signals:
             if self._signalled is not None:
                 self._signalled(signal)
-
-
-def _rss() -> int:
-    """KiB at the most so far; macOS counts bytes."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most // 1024 if sys.platform == "darwin" else most

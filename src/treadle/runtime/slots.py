@@ -10,10 +10,11 @@ Key = tuple[str, str]
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Queues that share `limit` slots of one process."""
+    """Queues that share `limit` slots of one process. `own`: they are its part of a limit over the whole node."""
 
     queues: tuple[str, ...]
     limit: int
+    own: bool = False
 
 
 class Slots:
@@ -25,6 +26,8 @@ class Slots:
         self._group_of = {queue: index for index, group in enumerate(groups) for queue in group.queues}
         self._held = [0] * len(groups)
         self._claims: dict[Key, int] = {}
+        self.apart = False
+        """While it is set, nothing is asked for of a group that is `own`: another process may still hold its part."""
         self.limit = sum(group.limit for group in groups)
         self.queues = tuple(queue for group in groups for queue in group.queues)
 
@@ -49,7 +52,7 @@ class Slots:
         return [
             Demand(group.queues, group.limit - held, self._alone)
             for group, held in zip(self._groups, self._held, strict=True)
-            if held < group.limit
+            if held < group.limit and not (group.own and self.apart)
         ]
 
     def take(self, claim: Claim) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import faulthandler
 import tempfile
+from math import inf
 
 from treadle.core.clock import Clock
 from treadle.hooks.events import Events, LoopStalled
@@ -33,7 +34,7 @@ class StallWatch:
         if now - self._last >= STALL:
             self._tell(now - self._last)
         self._last = now
-        self._page.progress += 1
+        self._page.turned = now
         faulthandler.dump_traceback_later(STALL, file=self._file)
         self._timer = asyncio.get_running_loop().call_later(TICK, self.start)
 
@@ -42,6 +43,7 @@ class StallWatch:
         faulthandler.cancel_dump_traceback_later()
         if self._timer is not None:
             self._timer.cancel()
+        self._page.turned = inf
         self._file.close()
 
     def _tell(self, seconds: float) -> None:

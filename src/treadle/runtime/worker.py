@@ -9,6 +9,7 @@ back with their owner, which whoever enrolled it makes leave.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 
 import msgspec
 
@@ -33,6 +34,7 @@ from treadle.runtime.claimer import Claimer
 from treadle.runtime.deadlines import Deadlines
 from treadle.runtime.executors import Executors
 from treadle.runtime.handler import Resolve
+from treadle.runtime.memory import resident
 from treadle.runtime.page import Page
 from treadle.runtime.patience import Patience
 from treadle.runtime.processes import START_LIMIT
@@ -91,6 +93,7 @@ class Worker:
             fenced=self.on_fenced,
             forgotten=self.on_forgotten,
             may=self._may_claim,
+            owes=self._owes_a_look,
         )
         self._audit = Audit(store, owner, slots, self._claimer, lost=self._lost, cancel=self._cancelled)
         self._deadlines = Deadlines(setting.clock.steady, self._loop.call_later, self._expired, self._earliest)
@@ -115,9 +118,19 @@ class Worker:
         """How many attempts ended well, failed with another to come, and failed for good."""
         return self._page.tally
 
+    def weigh(self) -> int:
+        """KiB of memory that this process occupies now, for its parent to see as well."""
+        self._page.rss = resident()
+        return self._page.rss
+
     def start(self) -> None:
         """Begin to claim; the owner must be enrolled."""
         self._claimer.start()
+
+    def join(self) -> None:
+        """Claim for the groups that are `own` as well: nobody else holds their part of a limit any more."""
+        self.slots.apart = False
+        self._claimer.room()
 
     async def audit(self) -> None:
         """Compare with the store; see Audit."""
@@ -151,6 +164,9 @@ class Worker:
     def _may_claim(self) -> bool:
         beat = self._page.beat
         return self.beat_limit is None or self._setting.clock.steady() - beat < self.beat_limit
+
+    def _owes_a_look(self, owes: bool) -> None:  # noqa: FBT001 - the claimer's word
+        self._page.fetched = self._setting.clock.steady() if owes else inf
 
     def _arrived(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
