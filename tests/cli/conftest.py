@@ -90,6 +90,10 @@ class Shell:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def make_store(self) -> None:
+        """Make the file of the store, without a job: commands that only look do not."""
+        (self.folder / "jobs.db").touch()
+
     def json(self, *arguments: str) -> Any:  # noqa: ANN401 - any JSON document
         """The document that it printed."""
         return json.loads(self.ok(*arguments, "--json"))

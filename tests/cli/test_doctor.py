@@ -6,6 +6,7 @@ from tests.cli.conftest import SHOP, Shell
 
 
 def test_a_sound_store_ends_with_0(shell: Shell) -> None:
+    shell.make_store()
     lines = shell.ok("doctor", SHOP).splitlines()
     assert lines[0] == f"store    {shell.url}"
     assert len(lines) > 1
@@ -13,6 +14,7 @@ def test_a_sound_store_ends_with_0(shell: Shell) -> None:
 
 
 def test_findings_can_be_read_as_json(shell: Shell) -> None:
+    shell.make_store()
     found = shell.json("doctor")
     assert found["url"] == shell.url
     assert {"ok"} <= {finding["level"] for finding in found["findings"]}

@@ -50,6 +50,7 @@ def test_without_an_app_any_name_is_enqueued_on_the_store_of_the_settings(shell:
 
 
 def test_a_url_names_another_store(shell: Shell) -> None:
+    shell.make_store()
     url = f"sqlite:///{shell.folder / 'other.db'}"
     shell.ok("enqueue", "--url", url, "A::B", "--queue", "ruby", "--delay", "60")
     ruby = {"depth": 0, "oldest": None, "rate": 0.0, "states": {"scheduled": 1}}

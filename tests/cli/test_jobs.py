@@ -33,6 +33,7 @@ def test_filters_choose_jobs(shell: Shell) -> None:
 
 
 def test_no_jobs_are_said_with_the_store_that_has_none(shell: Shell) -> None:
+    shell.make_store()
     assert shell.ok("jobs", "list") == f"no such jobs in {shell.url}\n"
     assert shell.ok("queues", "list") == f"no jobs in {shell.url}\n"
 
@@ -64,6 +65,7 @@ def test_a_failed_job_is_shown_with_its_errors(shell: Shell) -> None:
 
 @pytest.mark.parametrize("command", ["show", "retry", "cancel", "delete"])
 def test_an_id_that_is_not_there_ends_with_4(shell: Shell, command: str) -> None:
+    shell.make_store()
     done = shell.run("jobs", command, "77")
     assert done.returncode == 4
     assert done.stderr == "treadle: no such job: 77\n"

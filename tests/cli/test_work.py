@@ -86,7 +86,7 @@ def test_an_app_that_fails_to_import_ends_every_process(shell: Shell) -> None:
 def test_a_module_that_is_not_there_is_one_line(shell: Shell) -> None:
     done = shell.run("work", "no_such_shop:app")
     assert done.returncode == 1
-    assert done.stderr.startswith("treadle: expected 'no_such_shop:app' to name a module")
+    assert done.stderr.startswith('treadle: expected "no_such_shop" to be a module in ')
     assert done.stderr.count("\n") == 1
 
 
@@ -112,6 +112,30 @@ def test_a_store_in_memory_is_refused(shell: Shell) -> None:
 def test_wrong_options_are_usage_errors(words: tuple[str, ...]) -> None:
     with pytest.raises(click.UsageError):
         treadle.main(["work", *words], standalone_mode=False)
+
+
+def test_an_option_that_is_wrong_says_what_was_expected(shell: Shell) -> None:
+    done = shell.run("work", SHOP, "--processes", "many")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "Error: Invalid value for '--processes': expected processes to be an integer from 1 to 32767, got 'many'"
+    )
+
+
+def test_a_setting_that_is_wrong_says_where_it_stands(shell: Shell) -> None:
+    done = shell.run("work", SHOP, TREADLE_PROCESSES="many")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "treadle: expected processes to be an integer from 1 to 32767, got 'many' "
+        "(environment variable TREADLE_PROCESSES)\n"
+    )
+
+
+def test_the_app_may_be_a_setting(shell: Shell) -> None:
+    assert shell.ok("work", "--drain", TREADLE_APP=SHOP) == "no jobs\n"
+    done = shell.run("work", "--drain")
+    assert done.returncode == 2
+    assert done.stderr.endswith("Error: expected an APP such as shop.jobs:app, or TREADLE_APP, got neither\n")
 
 
 def test_settings_come_from_the_environment_too(shell: Shell) -> None:

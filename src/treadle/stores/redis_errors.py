@@ -40,7 +40,9 @@ def translated(error: BaseException, where: str) -> StoreError:  # noqa: PLR0911
     if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError):
         return StoreError(f"Redis at {where} refuses the user or the password: {error}")
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError | builtins.TimeoutError):
-        return unreachable(where, error)
+        return unreachable(where, str(error) or "timed out")
+    if isinstance(error, exceptions.InvalidResponse):
+        return StoreError(f"expected a Redis at {where}, got an answer of something else ({error}): is the URL right?")
     if text.startswith(_GONE_SERVER):
         return StoreUnavailable(f"Redis at {where} takes no writes now: {text}")
     return StoreError(f"Redis at {where} refused: {text}")
