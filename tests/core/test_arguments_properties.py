@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from treadle.core.arguments import DEPTH_LIMIT, Shape, Signature, load_json, too_deep
+from treadle.core.arguments import Shape, Signature
+from treadle.core.jsontext import DEPTH_LIMIT, load_json, too_deep
 from treadle.errors import ArgumentError
 
 NAMES = ("a", "b", "c", "d", "e", "f")

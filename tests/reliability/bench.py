@@ -18,6 +18,7 @@ from tests.servers import wait_until
 from treadle import Treadle
 from treadle.core.arguments import Shape
 from treadle.core.job import JobView, NewJob
+from treadle.core.jsontext import dump
 from treadle.runtime.plan import Plan
 from treadle.stores.contract import JobQuery
 
@@ -139,8 +140,8 @@ class Bench:
         queue: str = "default",
         delay: float | None = None,
         max_attempts: int = 20,
-        **values: Any,
         rerun: bool = True,
+        **values: Any,
     ) -> NewJob:
         """A job of the app with these arguments, in the order of its signature."""
         args = dump(list(values.values()) if self.app.store.shape is Shape.LIST else values, name)

@@ -14,6 +14,7 @@ from treadle.core.backoff import Backoff
 from treadle.core.inject import Provider, sources
 from treadle.core.job import Job, JobView, NewJob
 from treadle.core.options import Executor, JobOptions
+from treadle.core.results import ReturnedValue
 from treadle.hooks import events as happened
 from treadle.hooks.events import Event, Events
 from treadle.hooks.middleware import AroundPerform
@@ -63,7 +64,8 @@ def handler_of(
     )
     name = function.__name__
     signature = Signature(name, function)
-    return Handler(name, function, signature, options, is_async, sources=sources(function, name))
+    result = ReturnedValue(name, function) if record else None
+    return Handler(name, function, signature, options, is_async, sources=sources(function, name), result=result)
 
 
 def attempt_of(function: Callable[..., Any], *args: Any, **options: Any) -> Attempt:

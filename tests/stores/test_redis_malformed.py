@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.stores.redis_desk import MALFORMED, OWNER, claim, foreign, peer, run_with
-from treadle.core.arguments import load_json
+from treadle.core.jsontext import load_json
 from treadle.core.outcomes import COMPLETED, Failure, Retried
 from treadle.core.states import State
 from treadle.stores import sidekiq

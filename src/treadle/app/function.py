@@ -14,7 +14,9 @@ from treadle.app.surface import App, Home
 from treadle.core.arguments import Signature, check_size
 from treadle.core.inject import injected, sources
 from treadle.core.job import NewJob
+from treadle.core.jsontext import load_json
 from treadle.core.options import CallOptions, CallSettings, JobOptions, check_executor, check_known, checked
+from treadle.core.results import ReturnedValue
 from treadle.errors import ArgumentError, ConfigError
 from treadle.runtime.handler import Handler, OnDiscard
 from treadle.stores.contract import check_able
@@ -60,14 +62,16 @@ class Declaration:
         is_async = inspect.iscoroutinefunction(function)
         given = {**self.home.app.defaults, **self._given}
         executor = check_executor(given.pop("executor", None), f"executor {of}", function, is_async=is_async)
+        options = JobOptions(executor=executor, **checked(given, of))
         return Handler(
             name=self.name,
             function=function,
             signature=Signature(self.name, function),
-            options=JobOptions(executor=executor, **checked(given, of)),
+            options=options,
             is_async=is_async,
             on_discard=self.on_discard,
             sources=sources(function, f'job "{self.name}"'),
+            result=ReturnedValue(self.name, function) if options.record else None,
         )
 
     @cached_property
@@ -156,8 +160,9 @@ class JobFunction(Generic[P, R, H_co]):
 
     def handle(self, job_id: str) -> H_co:
         """The handle of a call that was enqueued elsewhere."""
-        kind = ResultHandle if self._declaration.record else Handle
-        return cast("H_co", kind(self._app, job_id))
+        if not self._declaration.record:
+            return cast("H_co", Handle(self._app, job_id))
+        return cast("H_co", ResultHandle(self._app, job_id, self._read))
 
     def on_discard(self, callback: D) -> D:
         """Call the decorated function, sync or async, with the Job and its error when the last attempt has failed.
@@ -167,6 +172,10 @@ class JobFunction(Generic[P, R, H_co]):
         """
         self._declaration.on_discard.append(callback)
         return callback
+
+    def _read(self, raw: bytes) -> Any:  # noqa: ANN401 - what the function returned
+        result = self.handler.result
+        return load_json(raw) if result is None else result.read(raw)
 
     @property
     def _app(self) -> App:

@@ -1,11 +1,11 @@
 """What enqueueing gives back: the way to ask after a job, to cancel it, and to wait for its value."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from treadle.app.surface import App
-from treadle.core.arguments import load_json
+from treadle.core.jsontext import load_json
 from treadle.core.states import State
 from treadle.errors import JobCancelled, JobFailed
 from treadle.stores.contract import JobQuery, Result
@@ -65,8 +65,13 @@ _NO_VALUE = (
 class ResultHandle(Handle, Generic[T]):
     """The handle of a job whose value is recorded; it can be awaited, and gives the value.
 
-    Raises JobFailed with the last failure's text, JobCancelled, or TimeoutError when our own wait ends first.
+    `read` gives the value of its JSON. Raises JobFailed with the last failure's text, JobCancelled, or TimeoutError
+    when our own wait ends first.
     """
+
+    def __init__(self, app: App, job_id: str, read: Callable[[bytes], T] = load_json) -> None:
+        super().__init__(app, job_id)
+        self._read = read
 
     def result(self, timeout: float | None = None) -> T:
         """Wait for the value, at most `timeout` seconds; None waits for ever."""
@@ -82,8 +87,7 @@ class ResultHandle(Handle, Generic[T]):
     async def _wait(self, seconds: float | None) -> T:
         try:
             async with asyncio.timeout(seconds):
-                value: T = _value(self.id, await self._ended())
-                return value
+                return _value(self.id, await self._ended(), self._read)
         except TimeoutError:
             raise TimeoutError(f"job {self.id} did not end within {seconds} s") from None
 
@@ -97,9 +101,9 @@ class ResultHandle(Handle, Generic[T]):
             await watch.wait(_GLANCE)
 
 
-def _value(job_id: str, result: Result) -> Any:  # noqa: ANN401 - typed by the job's own signature
+def _value(job_id: str, result: Result, read: Callable[[bytes], T]) -> T:
     if result.state is State.COMPLETED:
-        return None if result.value is None else load_json(result.value)
+        return read(b"null" if result.value is None else result.value)
     if result.state is State.CANCELLED:
         raise JobCancelled(f"job {job_id} was cancelled")
     raise JobFailed(f"job {job_id} failed: {result.error}")

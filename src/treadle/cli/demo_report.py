@@ -10,7 +10,7 @@ import msgspec
 
 from treadle.cli.demo_jobs import measured
 from treadle.cli.show import coloured
-from treadle.core.arguments import load_json
+from treadle.core.jsontext import load_json
 from treadle.core.states import State
 from treadle.stores.contract import Result
 

@@ -6,13 +6,15 @@ from typing import Any, Literal
 import click
 import msgspec
 
+from treadle.app.shown import shown_view
 from treadle.cli.exits import Exit
 from treadle.cli.options import as_json, count, filters, store_url
 from treadle.cli.show import coloured, json_text, moment, short, show_json, show_table
 from treadle.cli.target import on_store, open_app, split
-from treadle.core.arguments import load_json
 from treadle.core.job import JobView
+from treadle.core.jsontext import load_json
 from treadle.core.printable import block, one_line
+from treadle.core.redact import masked
 from treadle.core.states import FINAL, MEANINGS, State
 from treadle.stores.contract import JobQuery, Result, Store
 from treadle.stores.url import mask
@@ -49,7 +51,7 @@ def list_jobs(app: str | None, url: str | None, *, as_json: bool, **chosen: Any)
     """Print jobs, newest first."""
     target = open_app(app, url)
     address = mask(target.url)
-    found = on_store(target, lambda store: store.find(_query(**chosen)))
+    found = [shown_view(target, view) for view in on_store(target, lambda store: store.find(_query(**chosen)))]
     if as_json:
         show_json(found)
     elif found:
@@ -67,9 +69,11 @@ def show(words: tuple[str, ...], url: str | None, *, as_json: bool) -> int:
     reference, ids = split(words)
     if len(ids) != 1:
         raise click.UsageError(f"expected one ID, got {len(ids)}")
-    view, result = on_store(open_app(reference, url), lambda store: _look(store, ids[0]))
+    target = open_app(reference, url)
+    view, result = on_store(target, lambda store: _look(store, ids[0]))
     if view is None and result is None:
         return _missing(ids)
+    view = view and shown_view(target, view)
     if as_json:
         show_json(_as_object(ids[0], view, result))
     else:
@@ -175,7 +179,7 @@ def _as_object(job_id: str, view: JobView | None, result: Result | None) -> dict
     if result is not None:
         shown["state"] = result.state.value
         if result.value is not None:
-            shown["value"] = load_json(result.value)
+            shown["value"] = masked(load_json(result.value))
     return shown
 
 
@@ -198,7 +202,7 @@ def _show(job_id: str, view: JobView | None, result: Result | None) -> None:
     else:
         _show_view(view)
     if result is not None and result.value is not None:
-        _field("value", result.value.decode())
+        _field("value", json_text(masked(load_json(result.value))))
     for error in view.errors if view else ():
         attempt = f"attempt {error.attempt}" if error.attempt else "an attempt"
         click.echo(f"\n{attempt} failed {moment(error.at)}".rstrip())

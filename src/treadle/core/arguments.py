@@ -1,23 +1,24 @@
 """A job's arguments: bound to its signature at enqueue, written as JSON in one of two shapes, read at the worker."""
 
 import inspect
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
+from functools import cached_property, partial
 from inspect import Parameter
-from math import isfinite
 from typing import Any, NoReturn
 
-import msgspec
+from msgspec import UNSET, Struct, defstruct
+from msgspec.json import Decoder
+from msgspec.structs import astuple
 
+from treadle.core.annotations import argument
+from treadle.core.foreign import from_plain
 from treadle.core.inject import injected
+from treadle.core.jsontext import DEPTH_LIMIT, encode, load_json, shown, too_deep, write
+from treadle.core.redact import without_secret
 from treadle.errors import ArgumentError, ConfigError
 
-DEPTH_LIMIT = 90
-_SHOWN_DEPTH = 4
-_SHOWN_LENGTH = 60
-# Python refuses to read or write longer integers as text (sys.set_int_max_str_digits); 10**n has n + 1 digits.
-_INTEGER_LIMIT = 10**4300
+_BRACKET = ord("[")
 
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -27,32 +28,6 @@ class Shape(Enum):
 
     LIST = "list"
     MAPPING = "mapping"
-
-
-def _plain(value: object) -> object:
-    """A number or text of a class that inherits from Python's own (numpy's floats, Django's safe strings)."""
-    match value:
-        case str():
-            return str.__str__(value)
-        case int():
-            return int.__int__(value)
-        case float():
-            return float.__float__(value)
-    raise TypeError(f"expected a value that was checked, got {_shown(value)}")
-
-
-_encode = msgspec.json.Encoder(enc_hook=_plain).encode
-_decode = msgspec.json.Decoder().decode
-
-
-def dump(value: object, where: str) -> bytes:
-    """The JSON of a value that JSON can carry exactly; `where` names it in the error.
-
-    Raises ArgumentError for NaN, infinities, lone surrogates, keys that are not text, integers of more than 4,300
-    digits, nesting over 90 and every type that JSON does not have.
-    """
-    _check(value, where, 0)
-    return _encode(value)
 
 
 def check_size(args: bytes, job: str, limit: int) -> bytes:
@@ -65,49 +40,19 @@ def check_size(args: bytes, job: str, limit: int) -> bytes:
     )
 
 
-def load_json(raw: bytes) -> Any:  # noqa: ANN401 - the value of any JSON document
-    """The value of a JSON document. Lone surrogates, which Ruby and JavaScript write, are read as they are.
-
-    Raises ArgumentError for what is no JSON.
-    """
-    try:
-        return _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _load_loosely(raw)
-    except RecursionError as error:
-        raise ArgumentError(f"expected JSON nested at most {DEPTH_LIMIT} deep, got more") from error
-
-
-def too_deep(raw: bytes) -> bool:
-    """Whether a JSON text is nested deeper than 90; counts brackets only where there are more than 90 at all."""
-    if raw.count(b"[") + raw.count(b"{") <= DEPTH_LIMIT:
-        return False
-    depth, in_text, escaped = 0, False, False
-    for byte in raw:
-        if in_text:
-            in_text = escaped or byte != ord('"')
-            escaped = not escaped and byte == ord("\\")
-        elif byte in b"[{":
-            depth += 1
-            if depth > DEPTH_LIMIT:
-                return True
-        elif byte in b"]}":
-            depth -= 1
-        else:
-            in_text = byte == ord('"')
-    return False
-
-
 class Signature:
     """How calls of one job bind to its function. Built once, at the job's first use.
 
-    Injected parameters are no part of it.
+    Injected parameters are no part of it. Values are converted by the annotations of their parameters, strictly when
+    they are written and leniently when they are read.
 
-    Raises ConfigError for `**kwargs` (two shapes cannot carry it) and for `*args` beside keyword-only parameters.
+    Raises ConfigError for `**kwargs` (two shapes cannot carry it), for `*args` beside keyword-only parameters, and for
+    an annotation that cannot be resolved or never be converted. Errors do not show values under the names in `redact`.
     """
 
-    def __init__(self, job: str, function: Callable[..., Any]) -> None:
+    def __init__(self, job: str, function: Callable[..., Any], redact: Collection[str] = ()) -> None:
         self._job = job
+        self._redact = redact
         self.injected = injected(function, f'job "{job}"')
         whole = inspect.signature(function)
         parameters = [p for p in whole.parameters.values() if p.name not in self.injected]
@@ -122,33 +67,86 @@ class Signature:
         )
         self._leading = sum(1 for name in self._positional if name in self._required)
         self._refuse(parameters)
-        self._by_position = not self._keyword_only and self._rest is None
-        # What most calls give, and all of it by name: such a mapping binds as it is.
-        self._by_name = frozenset(self._names) if self._rest is None and not self._positional_only else None
+        # What is read at once, and what is bound without further ado.
+        self._in_order = self._rest is None and not self._positional_only
+        self._by_position = self._in_order and len(self._required) == self._leading
+        self._all_by_position = self._in_order and len(self._names) == self._leading
+        found = {p.name: argument(function, p, job) for p in parameters}
+        self._conversions = {name: conversion for name, conversion in found.items() if conversion is not None}
+        self._writers = {name: conversion.write if conversion else write for name, conversion in found.items()}
+        if self._rest:
+            self._writers[self._rest] = partial(_write_each, self._writers[self._rest])
+        self._where = {name: f'job "{job}", argument "{name}"' for name in self._names}
+        self._keys = {name: encode(name) + b":" for name in self._names}
 
     def dump(self, args: Sequence[Any], kwargs: Mapping[str, Any], shape: Shape) -> bytes:
         """The JSON of a call, holding only what the caller gave. Raises ArgumentError."""
+        given = self._bind(args, kwargs)
         try:
-            given = self._signature.bind(*args, **kwargs).arguments
-        except TypeError as error:
-            raise ArgumentError(f'job "{self._job}": {error}; its signature is {self._job}{self._signature}') from None
-        for name, value in given.items():
-            _check(value, f'job "{self._job}", argument "{name}"', 1)
-        return _encode(given if shape is Shape.MAPPING else self._as_list(given))
+            texts = {name: self._writers[name](value, self._where[name]) for name, value in given.items()}
+        except ArgumentError as error:
+            for name, value in given.items():
+                if str(error).startswith(self._where[name]):
+                    self._keep_secret(name, value, error)
+            raise
+        written = self._as_mapping(texts) if shape is Shape.MAPPING else self._as_list(texts)
+        if too_deep(written):
+            self._refuse_depth(texts)
+        return written
 
     def load(self, raw: bytes) -> Bound:
         """Positional and keyword arguments for the function, of JSON in either shape.
 
-        Raises ArgumentError for what does not bind; nothing surplus is ignored (it may come of a newer producer).
+        Raises ArgumentError for what does not bind or convert; nothing surplus is ignored (it may come of a newer
+        producer).
         """
+        if self._in_order:
+            try:
+                read = astuple(self._read_list(raw) if raw[0] == _BRACKET else self._read_mapping(raw))
+                return (read, {}) if self._all_by_position else self._given(read)
+            except Exception:  # noqa: BLE001, S110 - user code; what is wrong, if anything, is found step by step
+                pass
         value = load_json(raw)
         if isinstance(value, list):
-            if self._by_position and self._leading <= len(value) <= len(self._positional):
-                return tuple(value), {}
             return self._from_list(value)
         if isinstance(value, dict):
-            return ((), value) if value.keys() == self._by_name else self._from_mapping(value)
-        return self._fail(f"expected a list or an object of arguments, got {_shown(value)}")
+            return self._from_mapping(value)
+        return self._fail(f"expected a list or an object of arguments, got {shown(value)}")
+
+    @cached_property
+    def _read_list(self) -> Callable[[bytes], Struct]:
+        return self._decoder(array_like=True)
+
+    @cached_property
+    def _read_mapping(self) -> Callable[[bytes], Struct]:
+        return self._decoder(array_like=False)
+
+    def _decoder(self, *, array_like: bool) -> Callable[[bytes], Struct]:
+        """Reads all arguments at once, in signature order; those that were not given are UNSET."""
+        fields: list[Any] = []
+        for number, name in enumerate(self._names):
+            hint = self._conversions[name].hint if name in self._conversions else Any
+            fields.append((f"_{number}", hint) if name in self._required else (f"_{number}", hint, UNSET))
+        names = {f"_{number}": name for number, name in enumerate(self._names)}
+        # Keyword-only to msgspec too: a required one may come after one with a default.
+        kind = defstruct(
+            "Arguments", fields, rename=names, array_like=array_like, forbid_unknown_fields=True, kw_only=True
+        )
+        return Decoder(kind, strict=False, dec_hook=from_plain).decode
+
+    def _given(self, read: tuple[Any, ...]) -> Bound:
+        """What was given of what was read: as many as can be by position, the others by name."""
+        first = read.index(UNSET) if UNSET in read else len(read)
+        end = min(first, len(self._positional))
+        if read.count(UNSET) == len(read) - end:
+            return read[:end], {}
+        named = zip(self._names[end:], read[end:], strict=True)
+        return read[:end], {name: value for name, value in named if value is not UNSET}
+
+    def names(self, count: int) -> list[str]:
+        """The names of that many arguments in a list; "" for those beyond the signature."""
+        order = [name for name in self._names if name != self._rest]
+        return [*order, *[self._rest or ""] * (count - len(order))][:count]
 
     def _refuse(self, parameters: list[Parameter]) -> None:
         for parameter in parameters:
@@ -163,47 +161,81 @@ class Signature:
                 f'"{self._keyword_only[0]}" after it; make one of them an ordinary parameter'
             )
 
-    def _as_list(self, given: Mapping[str, Any]) -> list[Any]:
+    def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not kwargs and self._by_position and self._leading <= len(args) <= len(self._positional):
+            return dict(zip(self._names, args, strict=False))
+        try:
+            return self._signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise ArgumentError(f'job "{self._job}": {error}; its signature is {self._job}{self._signature}') from None
+
+    def _as_mapping(self, texts: Mapping[str, bytes]) -> bytes:
+        return b"{" + b",".join([self._keys[name] + text for name, text in texts.items()]) + b"}"
+
+    def _as_list(self, texts: Mapping[str, bytes]) -> bytes:
         order = [name for name in self._names if name != self._rest]
-        last = max((i for i, name in enumerate(order) if name in given), default=-1)
-        if self._rest and given.get(self._rest):
-            last = len(order) - 1
-        values = self._given_or_default(order[: last + 1], given)
-        for name, value in zip(order, values, strict=False):
-            if name not in given:
-                _check(value, f'job "{self._job}", default of argument "{name}"', 1)
-        return [*values, *given.get(self._rest or "", ())]
+        rest = texts.get(self._rest or "", b"[]")[1:-1]
+        last = len(order) - 1 if rest else max((i for i, name in enumerate(order) if name in texts), default=-1)
+        values = [texts[name] if name in texts else self._default(name) for name in order[: last + 1]]
+        return b"[" + b",".join([*values, rest] if rest else values) + b"]"
+
+    def _default(self, name: str) -> bytes:
+        value = self._signature.parameters[name].default
+        return self._writers[name](value, f'job "{self._job}", default of argument "{name}"')
+
+    def _refuse_depth(self, texts: Mapping[str, bytes]) -> NoReturn:
+        name = next((name for name, text in texts.items() if too_deep(b"[" + text + b"]")), None)
+        where = self._where[name] if name else f'job "{self._job}", defaults of arguments'
+        raise ArgumentError(f"{where}: expected at most {DEPTH_LIMIT} levels of nesting, got more")
 
     def _from_list(self, values: list[Any]) -> Bound:
         count = len(self._positional)
         if len(values) < self._leading:
             missing = self._positional[len(values)]
             self._fail(f'argument "{missing}" is missing: expected at least {self._leading}, got {len(values)}')
-        if self._rest:
-            return tuple(values), {}
         order = self._positional + self._keyword_only
+        if self._rest:
+            return (*map(self._read, order, values), *self._read_rest(values[count:])), {}
         if len(values) > len(order):
             self._fail(f"expected at most {len(order)} arguments, got {len(values)}")
-        named = dict(zip(order[count:], values[count:], strict=False))
         self._demand(set(order[: len(values)]))
-        return tuple(values[:count]), named
+        read = list(map(self._read, order, values))
+        return tuple(read[:count]), dict(zip(order[count:], read[count:], strict=False))
 
     def _from_mapping(self, values: dict[str, Any]) -> Bound:
         unknown = [name for name in values if name not in self._names]
         if unknown:
             self._fail(f'unknown argument "{unknown[0]}": expected {self._expected()}')
         self._demand(values.keys())
+        read = {name: self._read(name, value) for name, value in values.items() if name != self._rest}
         if self._rest in values:
-            return self._with_rest(values)
-        last = max((i for i, name in enumerate(self._positional_only) if name in values), default=-1)
-        leading = self._given_or_default(self._positional_only[: last + 1], values)
-        return leading, {name: value for name, value in values.items() if name not in self._positional_only}
+            return self._with_rest(read, values[self._rest])
+        last = max((i for i, name in enumerate(self._positional_only) if name in read), default=-1)
+        leading = self._given_or_default(self._positional_only[: last + 1], read)
+        return leading, {name: value for name, value in read.items() if name not in self._positional_only}
 
-    def _with_rest(self, values: dict[str, Any]) -> Bound:
-        rest = values[self._rest or ""]
+    def _with_rest(self, read: dict[str, Any], rest: object) -> Bound:
         if not isinstance(rest, list):
-            self._fail(f'argument "{self._rest}": expected a list, got {_shown(rest)}')
-        return (*self._given_or_default(self._positional, values), *rest), {}
+            self._fail(f'argument "{self._rest}": expected a list, got {shown(rest)}')
+        return (*self._given_or_default(self._positional, read), *self._read_rest(rest)), {}
+
+    def _read_rest(self, values: Iterable[Any]) -> list[Any]:
+        return [self._read(self._rest or "", value) for value in values]
+
+    def _read(self, name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON, any value
+        conversion = self._conversions.get(name)
+        if conversion is None or type(value) in conversion.as_is:
+            return value
+        try:
+            return conversion.read(value, self._where[name])
+        except ArgumentError as error:
+            self._keep_secret(name, value, error)
+            raise
+
+    def _keep_secret(self, name: str, value: object, error: ArgumentError) -> None:
+        text = without_secret(str(error), name, value, self._redact)
+        if text != str(error):
+            raise ArgumentError(text) from None
 
     def _given_or_default(self, names: Sequence[str], values: Mapping[str, Any]) -> tuple[Any, ...]:
         parameters = self._signature.parameters
@@ -221,79 +253,5 @@ class Signature:
         raise ArgumentError(f'job "{self._job}": {text}')
 
 
-def _load_loosely(raw: bytes) -> Any:  # noqa: ANN401
-    try:
-        return json.loads(raw.decode("utf-8", "surrogatepass"), parse_constant=_refuse, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise ArgumentError(f"expected JSON, got {_shown(raw)}: {error}") from error
-
-
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON, or none that Python has")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    return value if isfinite(value) else _refuse(text)
-
-
-def _check(value: object, where: str, depth: int) -> None:
-    match value:
-        case None | bool():
-            return
-        case str():
-            _check_text(value, where)
-        case int() | float():
-            _check_number(value, where)
-        case list() | tuple():
-            _check_depth(where, depth)
-            for index, item in enumerate(value):
-                _check(item, f"{where}[{index}]" if depth < _SHOWN_DEPTH else where, depth + 1)
-        case dict():
-            _check_depth(where, depth)
-            for key, item in value.items():
-                _check_key(key, where)
-                _check(item, f"{where}[{key!r}]" if depth < _SHOWN_DEPTH else where, depth + 1)
-        case _:
-            raise ArgumentError(
-                f"{where}: expected a value that JSON has (text, number, bool, None, list, dict), got {_shown(value)}; "
-                f"pass its id or its plain fields instead"
-            )
-
-
-def _check_number(value: "int | float", where: str) -> None:
-    if isinstance(value, float):
-        if not isfinite(value):
-            raise ArgumentError(f"{where}: expected a finite number, got {value}: JSON has none such")
-    elif not -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
-        raise ArgumentError(f"{where}: expected an integer of at most 4,300 digits, got a longer one")
-
-
-def _check_depth(where: str, depth: int) -> None:
-    if depth >= DEPTH_LIMIT:
-        raise ArgumentError(f"{where}: expected at most {DEPTH_LIMIT} levels of nesting, got more")
-
-
-def _check_key(key: object, where: str) -> None:
-    if not isinstance(key, str):
-        raise ArgumentError(f"{where}: expected keys that are text, got {_shown(key)}")
-    _check_text(key, where)
-
-
-def _check_text(value: str, where: str) -> None:
-    if value.isascii():
-        return
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ArgumentError(
-            f"{where}: expected text, got a lone surrogate at position {error.start}, which UTF-8 cannot carry"
-        ) from error
-
-
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception as error:  # noqa: BLE001 - user code, and integers that are too long to be shown
-        text = f"that cannot be shown: {type(error).__name__}"
-    return f"{type(value).__name__} {text[:_SHOWN_LENGTH]}{'…' if len(text) > _SHOWN_LENGTH else ''}"
+def _write_each(write_one: Callable[[Any, str], bytes], values: Sequence[Any], where: str) -> bytes:
+    return b"[" + b",".join([write_one(value, f"{where}[{index}]") for index, value in enumerate(values)]) + b"]"

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
-from treadle.core.arguments import load_json
 from treadle.core.inject import Provider
 from treadle.core.outcomes import Cancelled, Completed, Snoozed
 from treadle.errors import Cancel, Snooze
@@ -99,7 +98,8 @@ class Executors:
         """What the job returned, or raises what it raised, so that middleware sees one job like another."""
         match await self._processes.run(attempt):
             case Completed(result):
-                return None if result is None else load_json(result)
+                kept = attempt.handler.result
+                return None if result is None or kept is None else kept.read(result)
             case Snoozed(after):
                 raise Snooze(after)
             case Cancelled(reason):

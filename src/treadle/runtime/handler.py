@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
-from treadle.core.arguments import Signature, dump
+from treadle.core.arguments import Signature
 from treadle.core.inject import Source
 from treadle.core.job import Job
 from treadle.core.options import JobOptions
 from treadle.core.outcomes import COMPLETED, Completed, Discarded, Failure, Outcome, after_error, after_failure
+from treadle.core.results import ReturnedValue
 from treadle.runtime.traces import user_traceback
 
 RESULT_LIMIT = 1024 * 1024
@@ -20,7 +21,11 @@ OnDiscard = Callable[[Job, BaseException], Any]
 
 
 class Handler(msgspec.Struct, frozen=True):
-    """A registered job. `sources`: where the values of its injected parameters come from; see core/inject.py."""
+    """A registered job.
+
+    `sources`: where the values of its injected parameters come from; see core/inject.py. `result`: how the value that
+    its function returns is kept; None where it is not.
+    """
 
     name: str
     function: Callable[..., Any]
@@ -29,16 +34,17 @@ class Handler(msgspec.Struct, frozen=True):
     is_async: bool
     on_discard: Sequence[OnDiscard] = ()
     sources: Mapping[str, Source | None] = {}
+    result: ReturnedValue | None = None
 
     def returned(self, value: object) -> Outcome:
         """The outcome of a body that returned.
 
         A recorded value that cannot be kept ends the job as discarded: to run its effects again would not mend it.
         """
-        if not self.options.record:
+        if self.result is None:
             return COMPLETED
         try:
-            result = dump(value, f'job "{self.name}", returned value')
+            result = self.result.write(value)
         except Exception as error:  # noqa: BLE001 - user code: a value may be of a class of the user's
             return Discarded(Failure.of(error))
         if len(result) > RESULT_LIMIT:

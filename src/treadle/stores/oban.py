@@ -8,6 +8,7 @@ from uuid import NAMESPACE_DNS, uuid5
 import msgspec
 
 from treadle.core.job import Job, JobError, JobView, NewJob
+from treadle.core.jsontext import DEPTH_LIMIT, dump, load_json, too_deep
 from treadle.core.outcomes import (
     Cancelled,
     Completed,

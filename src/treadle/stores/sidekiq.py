@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from treadle.core.job import Job, NewJob
+from treadle.core.jsontext import dump, too_deep
 from treadle.core.outcomes import MESSAGE_LIMIT, Failure
 from treadle.stores.members import Change, Mark, Segment, Spliced, members, splice, unchanged
 
@@ -266,9 +267,9 @@ def _loosely(text: bytes) -> _Details:
     try:
         value = json.loads(text.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"expected JSON, got {text[:60]!r}") from error
+        raise Malformed(f"expected JSON, got {len(text):,} bytes that are none") from error
     if not isinstance(value, dict):
-        raise Malformed(f"expected a JSON object, got {text[:60]!r}")
+        raise Malformed(f"expected a JSON object, got {type(value).__name__}")
     args = next((text[m.value : m.end] for m in reversed(members(text)) if m.name == "args"), b"null")
     known: dict[str, Any] = {
         name: value.get("class" if name == "name" else name, default)

@@ -4,8 +4,8 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from treadle.core.arguments import load_json
 from treadle.core.job import JobError, JobView
+from treadle.core.jsontext import load_json
 from treadle.core.states import State
 from treadle.errors import ArgumentError
 from treadle.stores import sidekiq
