@@ -20,7 +20,7 @@ from treadle.runtime.attempt import Attempt, Interrupted, Stop
 from treadle.runtime.processes import ProcessDied, ProcessRunners
 from treadle.stores.contract import Claim
 
-COMMAND = (sys.executable, "-m", "treadle.app.helper", "tests.apps.runtime_jobs:app")
+COMMAND = (sys.executable, "-m", "treadle.app.helper", "tests.apps.runtime_jobs:app", "", "")
 
 
 def attempt_of(name: str, *args: Any, job_id: str = "7") -> Attempt:

@@ -9,7 +9,6 @@ threads; what it still holds its parent gives back.
 """
 
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -17,16 +16,19 @@ import sys
 import traceback
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from treadle.app.load import load_app
+from treadle.app.shown import shown_text
 from treadle.app.treadle import Treadle
-from treadle.app.worker import build_worker, new_loop, registered_queues, reporting
+from treadle.app.worker import build_worker, helper_command, new_loop, registered_queues, reporting
 from treadle.errors import ConfigError, StoreError
 from treadle.hooks.events import WorkerReady, WorkerStopped
 from treadle.hooks.logs import log_events, setup_logging
+from treadle.log import Log
 from treadle.runtime.channel import Channel
 from treadle.runtime.heart import BEATS_PER_LEASE, STALE
 from treadle.runtime.metrics import Attempts
@@ -43,7 +45,7 @@ from treadle.supervise.periodic import Periodic
 
 TELL_EVERY = 1.0
 
-_log = logging.getLogger("treadle.worker")
+_log = Log("treadle.worker")
 
 
 def main() -> None:
@@ -70,8 +72,8 @@ async def _work(reference: str, line: socket.socket, page: int) -> int:
             app.load()
             process = _Process(app, reference, channel, Page(page, order["slots"]), plan)
             process.serve(int(order["index"]), alone=order["alone"])
-            setup_logging(plan.log_format)
-            log_events(app.events)
+            setup_logging(plan.log_format, plan.log_level)
+            log_events(app.events, partial(shown_text, app) if plan.log_args else None)
             await stack.enter_async_context(app.living())
         except ConfigError as error:
             sys.stderr.write(f"treadle: {error}\n")
@@ -140,7 +142,10 @@ class _Process:
     async def _obey(self, message: dict[str, Any]) -> None:
         match message["kind"]:
             case "go":
+                self._slots.apart = message["apart"]
                 await self._go(message["owner"])
+            case "join" if self._worker is not None:
+                self._worker.join()
             case "drain":
                 self._drain(message["grace"])
             case "quiet":
@@ -154,7 +159,8 @@ class _Process:
         app = self._app
         await app.astore()
         limit = max(2, self._slots.limit // 2)
-        worker = build_worker(app, owner, self._slots, self._page, reference=self._reference, stuck_limit=limit)
+        helper = helper_command(self._reference, self._plan.log_format, self._plan.log_level)
+        worker = build_worker(app, owner, self._slots, self._page, helper=helper, stuck_limit=limit)
         worker.beat_limit = self._plan.lease * STALE
         reporter = Reporter(app.store, worker, app.clock.now(), self._asked)
         self._periodics = [reporter.periodic(self._plan.lease / BEATS_PER_LEASE, jitter, reporting(app.events))]

@@ -4,7 +4,6 @@ It beats from a thread, so that a body that holds the loop does not look dead, a
 """
 
 import asyncio
-import logging
 import os
 import sys
 import threading
@@ -14,6 +13,7 @@ from treadle.app.guard import refuse_while_importing
 from treadle.app.surface import App
 from treadle.app.worker import (
     build_services,
+    helper_command,
     new_loop,
     owner_name,
     reference_of,
@@ -24,6 +24,7 @@ from treadle.app.worker import (
 from treadle.errors import ConfigError, StoreError
 from treadle.hooks.events import WorkerReady, WorkerStopped
 from treadle.hooks.logs import log_events
+from treadle.log import Log
 from treadle.runtime.heart import BEATS_PER_LEASE, STALE, Heart
 from treadle.runtime.page import Page, new_page
 from treadle.runtime.patience import Patience
@@ -37,7 +38,7 @@ from treadle.supervise.clock import jitter
 from treadle.supervise.periodic import Periodic
 from treadle.supervise.portal import Portal
 
-_log = logging.getLogger("treadle.processes")
+_log = Log("treadle.processes")
 
 
 class EmbeddedWorker:
@@ -163,7 +164,7 @@ class _Stay:
         """As one owner until it must be replaced: one that was declared dead is never used again."""
         slots = Slots(self._plan.groups(registered_queues(self._app)))
         page = new_page(slots.limit)
-        setting = worker_setting(self._app, reference_of(self._app), sys.maxsize)
+        setting = worker_setting(self._app, helper_command(reference_of(self._app)), sys.maxsize)
         worker = Worker(self._store, owner_name(os.getpid()), slots, page, setting)
         beats = _Beats(self._app, self._store, worker, page, self._plan.lease)
         try:
@@ -219,15 +220,16 @@ class _Stay:
 
 
 async def _ended(guard: "asyncio.Task[None]") -> None:
-    """Cancel it and wait for its end; cancel it again where this is cancelled. Raises what it ended with."""
+    """Cancel it and wait for its end; where this is cancelled, cancel it once more. Raises what it ended with."""
     interruption: asyncio.CancelledError | None = None
     guard.cancel()
     while not guard.done():
         try:
             await asyncio.wait([guard])
         except asyncio.CancelledError as error:
+            if interruption is None:
+                guard.cancel()
             interruption = error
-            guard.cancel()
     if interruption is not None:
         raise interruption
     if not guard.cancelled():

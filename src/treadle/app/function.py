@@ -63,10 +63,13 @@ class Declaration:
         given = {**self.home.app.defaults, **self._given}
         executor = check_executor(given.pop("executor", None), f"executor {of}", function, is_async=is_async)
         options = JobOptions(executor=executor, **checked(given, of))
+        # What an app redacts, none of its jobs can uncover.
+        redact = options.redact.union(self.home.app.defaults.get("redact", ()))
+        options = msgspec.structs.replace(options, redact=redact)
         return Handler(
             name=self.name,
             function=function,
-            signature=Signature(self.name, function),
+            signature=Signature(self.name, function, options.redact),
             options=options,
             is_async=is_async,
             on_discard=self.on_discard,

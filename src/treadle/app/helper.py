@@ -1,6 +1,6 @@
 """A helper process: runs the jobs whose executor is "process", one at a time, for the worker that started it.
 
-`python -m treadle.app.helper REFERENCE DESCRIPTOR`
+`python -m treadle.app.helper REFERENCE LOG_FORMAT LOG_LEVEL DESCRIPTOR`; without a format logging is left as it is.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from treadle.core.job import Job
 from treadle.core.outcomes import Outcome
 from treadle.errors import ConfigError, UnknownJob
 from treadle.hooks.current import enter
+from treadle.hooks.logs import setup_logging
 from treadle.runtime.handler import Handler
 from treadle.runtime.processes import serve
 from treadle.runtime.providers import Held, Provided, run_here
@@ -31,12 +32,13 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 def main() -> None:
     """Load the app and begin its lifespan, then run jobs until the worker closes the socket."""
-    reference, descriptor = sys.argv[1:]
+    reference, log_format, log_level, descriptor = sys.argv[1:]
     _die_with_parent()
     if not reference:
         raise ConfigError("expected the app of a process job to be a variable of an importable module, found none")
     app = load_app(reference)
     app.load()
+    setup_logging(log_format, log_level)
     with socket.socket(fileno=int(descriptor)) as sock, asyncio.Runner() as runner:
         lifespan = Held(app.living())
         runner.run(lifespan.__aenter__())

@@ -72,7 +72,7 @@ def _looked_up(setting: Setting, text: str, file: ProjectFile | None, defaults: 
     try:
         if text:
             origin = f"environment variable {setting.variable}"
-            return setting.read(text)
+            return setting.check(setting.convert(text), setting.name)
         if file is not None and setting.name in file.values:
             origin = file.origin(setting.name)
             return setting.check(file.values[setting.name], setting.name)

@@ -46,14 +46,13 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         """The default, for people."""
         return self.words or f"{self.default:{'g' if isinstance(self.default, float) else ''}}"
 
-    def read(self, text: str) -> Any:  # noqa: ANN401 - of the setting's own type
-        """The value that a text stands for. Raises ConfigError."""
+    def convert(self, text: str) -> Any:  # noqa: ANN401 - of the setting's own type
+        """What a text stands for, not yet checked."""
         try:
-            value = self.of_text(text)
+            return self.of_text(text)
         except ValueError:
             # The check says what was expected.
-            value = text
-        return self.check(value, self.name)
+            return text
 
 
 def _commas(text: str) -> list[str]:
@@ -176,6 +175,25 @@ _TABLE = (
         unit="console|json",
         flags=("--log-format",),
         doc="Lines of the log, which goes to stderr.",
+    ),
+    Setting(
+        name="log_level",
+        check=partial(_check_choice, among=("debug", "info", "warning", "error")),
+        default="info",
+        unit="LEVEL",
+        flags=("--log-level",),
+        doc="The least that is logged: debug, info, warning or error.",
+    ),
+    Setting(
+        name="log_args",
+        check=check_flag,
+        of_text=_switch,
+        default=False,
+        words="off",
+        unit="BOOL",
+        flags=("--log-args",),
+        kind="switch",
+        doc="Show the arguments of jobs in the lines about them, without what is redacted.",
     ),
 )
 

@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from treadle.app.surface import App
-from treadle.app.worker import owner_name, worker_setting
+from treadle.app.worker import helper_command, owner_name, worker_setting
 from treadle.core.job import Job
 from treadle.core.outcomes import Cancelled, Completed, Discarded, Outcome, Retried, Snoozed
 from treadle.errors import ConfigError, JobFailed, JobTimeout
@@ -177,7 +177,7 @@ async def run(app: App, source: Source, ear: Ear | None = None) -> None:
     """Run the jobs of a source until it is empty; jobs of the app's processes run in this one."""
     app.load()
     setting = msgspec.structs.replace(
-        worker_setting(app, "", sys.maxsize),
+        worker_setting(app, helper_command(""), sys.maxsize),
         resolve=lambda name: _here(app.resolve(name)),
         around=(*filter(None, [ear]), *app.around_performs),
         # A test says `advance(17)`: the first retry is due then, and not up to a tenth later.

@@ -26,7 +26,7 @@ from treadle.runtime.plan import Plan
 from treadle.stores.url import is_private
 from treadle.supervise.portal import Portal
 
-_LOOKED_UP = ("processes", "concurrency", "grace", "lease", "unsafe", "log_format")
+_LOOKED_UP = ("processes", "concurrency", "grace", "lease", "unsafe", "log_format", "log_level", "log_args")
 
 
 def plan_of(given: WorkSettings) -> Plan:
@@ -73,7 +73,7 @@ def _node_of(app: App, plan: Plan) -> tuple[Node, str]:
             "interactive session, a notebook, python -c, a function); put it into a file, and import it from there"
         )
     if plan.log_format:
-        setup_logging(plan.log_format)
+        setup_logging(plan.log_format, plan.log_level)
     # The node's own: what it hangs on the bus ends with it.
     events = Events()
     log_events(events)

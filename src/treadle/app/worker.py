@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from treadle.app.place import place_of
 from treadle.app.surface import App
@@ -29,12 +29,17 @@ def registered_queues(app: App) -> tuple[str, ...]:
     return tuple(dict.fromkeys(handler.options.queue for handler in app.handlers.values()))
 
 
-def build_worker(app: App, owner: str, slots: Slots, page: Page, *, reference: str, stuck_limit: int) -> Worker:
-    """A worker of this app. `reference` tells a helper process how to find the app again."""
-    return Worker(app.store, owner, slots, page, worker_setting(app, reference, stuck_limit))
+def build_worker(app: App, owner: str, slots: Slots, page: Page, *, helper: Sequence[str], stuck_limit: int) -> Worker:
+    """A worker of this app. `helper` starts its helper processes."""
+    return Worker(app.store, owner, slots, page, worker_setting(app, helper, stuck_limit))
 
 
-def worker_setting(app: App, reference: str, stuck_limit: int) -> Setting:
+def helper_command(reference: str, log_format: str = "", log_level: str = "") -> Sequence[str]:
+    """What starts a helper process, which finds the app again at `reference`; see app/helper.py."""
+    return sys.executable, "-m", "treadle.app.helper", reference, log_format, log_level
+
+
+def worker_setting(app: App, helper: Sequence[str], stuck_limit: int) -> Setting:
     """What a worker is given of this app; see `build_worker`."""
     return Setting(
         resolve=app.resolve,
@@ -42,7 +47,7 @@ def worker_setting(app: App, reference: str, stuck_limit: int) -> Setting:
         around=tuple(app.around_performs),
         clock=app.clock,
         jitter=jitter,
-        process_command=(sys.executable, "-m", "treadle.app.helper", reference),
+        process_command=helper,
         stuck_limit=stuck_limit,
         overrides=app.overrides,
     )

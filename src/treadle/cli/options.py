@@ -61,13 +61,15 @@ def _option(setting: Setting) -> Callable[[Function], Function]:
 
 
 def _checked(setting: Setting, given: Any) -> Any:  # noqa: ANN401 - of the setting's own type
-    """The option's value in the form that is used; None where it was not given."""
+    """The option's value, refused here where it is wrong; None where it was not given."""
     if given is None or given == ():
         return None
+    value = setting.convert(given) if setting.kind == "value" else given
     try:
-        return setting.read(given) if setting.kind == "value" else setting.check(given, setting.name)
+        setting.check(value, setting.name)
     except ConfigError as error:
         raise click.BadParameter(str(error)) from error
+    return value
 
 
 def as_json(command: Function) -> Function:

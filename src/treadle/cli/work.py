@@ -33,7 +33,7 @@ def work(app: str | None, *, drain: bool, **given: Any) -> int:
     if reference is None:
         raise click.UsageError("expected an APP such as shop.jobs:app, or TREADLE_APP, got neither")
     plan = Plan(drain=drain, **values | split_queues(values["queues"]))
-    setup_logging(plan.log_format)
+    setup_logging(plan.log_format, plan.log_level)
     events = Events()
     log_events(events)
     with asyncio.Runner(loop_factory=new_loop()) as runner:

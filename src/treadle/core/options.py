@@ -86,6 +86,8 @@ class WorkSettings(TypedDict, total=False):
     drain: bool
     unsafe: bool
     log_format: Literal["console", "json"]
+    log_level: Literal["debug", "info", "warning", "error"]
+    log_args: bool
 
 
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True):

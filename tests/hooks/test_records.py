@@ -1,0 +1,100 @@
+"""Records name the job in which they were written, whichever executor runs it."""
+
+import asyncio
+import contextvars
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from treadle import JobContext, Treadle
+from treadle.core.job import Job
+from treadle.hooks.current import enter
+from treadle.hooks.records import Console, Json
+
+JOB = Job("7", "welcome", "mail", b"[42]", 2, 5)
+LOGGER = logging.getLogger("tests.hooks.records")
+
+
+class Lines:
+    """A handler as a user sets it up, and what it wrote."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        self._out = io.StringIO()
+        self.handler = logging.StreamHandler(self._out)
+        self.handler.setFormatter(formatter)
+        self.handler.addFilter(JobContext())
+
+    @property
+    def text(self) -> str:
+        return self._out.getvalue()
+
+
+@pytest.fixture
+def lines(request: pytest.FixtureRequest) -> Iterator[Lines]:
+    lines = Lines(getattr(request, "param", logging.Formatter(USERS_OWN)))
+    LOGGER.addHandler(lines.handler)
+    LOGGER.setLevel(logging.DEBUG)
+    yield lines
+    LOGGER.removeHandler(lines.handler)
+
+
+USERS_OWN = "%(treadle_job_name)s %(treadle_queue)s %(treadle_attempt)s: %(message)s"
+
+
+def within_a_job(text: str) -> None:
+    context = contextvars.copy_context()
+    context.run(enter, JOB)
+    context.run(LOGGER.info, "%s", text)
+
+
+def test_a_users_own_handler_shows_the_job(lines: Lines) -> None:
+    within_a_job("hello")
+    LOGGER.info("outside")
+    assert lines.text == "welcome mail 2: hello\nNone None None: outside\n"
+
+
+def test_a_job_of_each_executor_is_shown(lines: Lines) -> None:
+    app = Treadle("sqlite://")
+
+    @app.job(record=True)
+    async def later() -> None:
+        await asyncio.sleep(0)
+        LOGGER.info("on the loop")
+        await asyncio.to_thread(LOGGER.info, "in a thread of its own")
+
+    @app.job(record=True, queue="slow")
+    def at_once() -> None:
+        LOGGER.info("in a thread")
+
+    async def story() -> None:
+        async with app.worker():
+            await (await later.aenqueue())
+            await (await at_once.aenqueue())
+        await app.aclose()
+
+    asyncio.run(story())
+    assert lines.text.splitlines() == [
+        "later default 1: on the loop",
+        "later default 1: in a thread of its own",
+        "at_once slow 1: in a thread",
+    ]
+
+
+@pytest.mark.parametrize("lines", [Console()], indirect=True)
+def test_our_text_shows_the_job_and_indents_what_follows_the_first_line(lines: Lines) -> None:
+    within_a_job("hello\nworld\r\x1b[0m")
+    LOGGER.info("outside")
+    first, second, third = lines.text.splitlines()
+    assert first.endswith(" INFO    tests.hooks.records [welcome 7, mail, attempt 2]: hello")
+    assert second == "    world\\r\\x1b[0m"
+    assert third.endswith(" INFO    tests.hooks.records: outside")
+
+
+@pytest.mark.parametrize("lines", [Json()], indirect=True)
+def test_our_json_shows_the_job(lines: Lines) -> None:
+    within_a_job("hello\nworld")
+    (line,) = lines.text.splitlines()
+    assert '"job": {"id": "7", "name": "welcome", "queue": "mail", "attempt": 2}' in line
+    assert '"message": "hello\\nworld"' in line
