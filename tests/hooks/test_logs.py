@@ -90,6 +90,12 @@ EXAMPLES: list[tuple[Event, str, str]] = [
         "worker process 1 died with exit code 3: 0 running jobs set aside to run alone, 0 others given back",
     ),
     (happened.ChildKilled(owner="h:1:a", pid=1, reason="stuck"), "ERROR", "killed worker process 1: stuck"),
+    (
+        happened.ChildRecycled(owner="h:1:a", pid=1, reason="it ran 100 jobs"),
+        "INFO",
+        "replacing worker process 1: it ran 100 jobs",
+    ),
+    (happened.NodeListening(host="127.0.0.1", port=9000), "INFO", "listening on 127.0.0.1 port 9000"),
     (happened.NodeFailed(error="no store"), "CRITICAL", "this node cannot work: no store"),
     (happened.StoreWarning(text="no persistence"), "WARNING", "no persistence"),
     (happened.StoreLost(error="no route"), "ERROR", "the store does not answer, trying again: no route"),

@@ -20,7 +20,13 @@ from treadle.runtime.attempt import Attempt, Interrupted, Stop
 from treadle.runtime.processes import ProcessDied, ProcessRunners
 from treadle.stores.contract import Claim
 
-COMMAND = (sys.executable, "-m", "treadle.app.helper", "tests.apps.runtime_jobs:app", "", "")
+
+def command(app: str) -> tuple[str, ...]:
+    """What starts a helper process, without a log of its own."""
+    return (sys.executable, "-m", "treadle.app.helper", app, "", "")
+
+
+COMMAND = command("tests.apps.runtime_jobs:app")
 
 
 def attempt_of(name: str, *args: Any, job_id: str = "7") -> Attempt:
@@ -137,7 +143,7 @@ def is_dead(pid: int) -> bool:
 
 def test_a_process_that_cannot_import_its_app_fails_the_job() -> None:
     async def play() -> None:
-        runners = ProcessRunners((*COMMAND[:-1], "tests.apps.cli_broken:app"), begun=lambda _: None)
+        runners = ProcessRunners(command("tests.apps.cli_broken:app"), begun=lambda _: None)
         with pytest.raises(ProcessDied, match="ended with exit code 1"):
             await runners.run(attempt_of("double", 1))
         await runners.close()
