@@ -127,6 +127,12 @@ def test_the_third_death_alone_discards_the_job() -> None:
     assert after_death(job(deaths=2), alone=True) == Discarded(Failure("WorkerDied", "crashed its worker 3 times"))
 
 
+def test_what_must_not_run_again_ends_with_its_worker_and_where_a_stop_breaks_it_off() -> None:
+    once = msgspec.structs.replace(job(), rerun=False)
+    assert outcomes.after_death(once, alone=False) == outcomes.after_stop(once) == Discarded(outcomes.LOST)
+    assert outcomes.after_stop(job()) == Released()
+
+
 def test_an_overrun_is_a_failed_attempt() -> None:
     outcome = after_overrun(job(attempt=2), jitter=0.5)
     assert isinstance(outcome, Retried)

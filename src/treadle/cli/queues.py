@@ -49,7 +49,7 @@ def totals(counts: Counts) -> dict[State, int]:
 
 
 def _told(view: QueueView, states: Mapping[State, int]) -> dict[str, object]:
-    return {"depth": view.available, "oldest": view.age, "rate": view.rate, "states": dict(states)}
+    return {"depth": states.get(State.AVAILABLE, 0), "oldest": view.age, "rate": view.rate, "states": dict(states)}
 
 
 def _show(names: Sequence[str], counts: Counts, views: Mapping[str, QueueView]) -> None:
@@ -59,6 +59,6 @@ def _show(names: Sequence[str], counts: Counts, views: Mapping[str, QueueView]) 
     for queue in names:
         view, found = views.get(queue, QueueView()), counts.get(queue, {})
         oldest = "" if view.age is None else f"{view.age:.0f} s"
-        rows.append([queue, str(view.available), oldest, f"{view.rate:.1f}/s"])
-        rows[-1] += [str(found.get(state, 0)) for state in states]
+        depth, *others = [str(found.get(state, 0)) for state in (State.AVAILABLE, *states)]
+        rows.append([queue, depth, oldest, f"{view.rate:.1f}/s", *others])
     show_table(["queue", "depth", "oldest", "rate", *(state.value for state in states)], rows)

@@ -124,7 +124,7 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
 class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     """How a queue does now.
 
-    `available` jobs wait for a worker; a store that has to count them may stop at a million. `age` is how many seconds
+    `available` jobs wait for a worker; a store that has to count them may stop at 100,000. `age` is how many seconds
     ago the one that waits longest was due, None where none waits or the store cannot tell. `rate` is how many jobs of
     it treadle's workers completed in a second, over about the last minute.
     """

@@ -31,17 +31,14 @@ _decode_info = msgspec.json.Decoder(_Info).decode
 async def workers(client: Client) -> list[WorkerView]:
     """Owners whose lease lasts; foreign processes as long as their hash does, which ends 60 s after their last beat."""
     keys = client.keys
-    sets = [("SMEMBERS", keys.processes), ("SMEMBERS", keys.bare_processes)]
+    sets: list[Command] = [("SMEMBERS", key) for key, _ in keys.shown]
     time, owners, *processes = await client.back.ask(("TIME",), ("ZRANGE", keys.owners, 0, -1, "WITHSCORES"), *sets)
-    alive = [owner for owner, end in scored(owners) if end > float(time[0])]
-    hashes = {decode(owner): keys.process(decode(owner))[0] for owner in alive}
-    foreign = {decode(name): keys.process(decode(name))[0] for name in processes[0]}
-    # Exq without a namespace puts a colon before these keys all the same.
-    foreign |= {decode(name): b":" + name for name in processes[1]}
-    foreign = {name: key for name, key in foreign.items() if name not in hashes}
-    known = hashes | foreign
-    infos = await client.back.ask_all(*[("HGET", key, "info") for key in known.values()])
-    views = [_worker(name, info, ours=name in hashes) for name, info in zip(known, infos, strict=True)]
+    ours = {decode(owner) for owner, end in scored(owners) if end > float(time[0])}
+    hashes = {owner: keys.process(owner)[0] for owner in ours}
+    for (_, prefix), members in zip(keys.shown, processes, strict=True):
+        hashes |= {decode(name): prefix + name for name in members if decode(name) not in ours}
+    infos = await client.back.ask_all(*[("HGET", key, "info") for key in hashes.values()])
+    views = [_worker(name, info, ours=name in ours) for name, info in zip(hashes, infos, strict=True)]
     return sorted((view for view in views if view is not None), key=lambda view: view.name)
 
 

@@ -25,8 +25,8 @@ class Keys:
         self.retry = self._prefix + b"retry"
         self.dead = self._prefix + b"dead"
         self.processes = self._prefix + b"processes"
-        # Where Exq without a namespace keeps them, whose keys begin with the colon all the same.
-        self.bare_processes = self._prefix + b"processes" if namespace else b":processes"
+        # Sets of processes, and what their hashes' keys begin with. Without a namespace Exq's begin with a colon.
+        self.shown = [(self.processes, self._prefix), *([] if namespace else [(b":processes", b":")])]
         # How many jobs of each queue were completed, by queue, in the ten seconds that are this key's turn.
         self.done = [self._prefix + b"treadle:done:%d" % number for number in range(_DONE_KEYS)]
         self.owners = self._prefix + b"treadle:owners"

@@ -13,8 +13,8 @@ from treadle.stores.statements import statement
 
 # Completions are counted by ten seconds of the wall clock.
 _SLOT = 10
-# SQLite has to walk over what it counts: a million takes some hundredths of a second.
-_COUNTED = 1_000_000
+# SQLite has to walk over what it counts: so many take some hundredths of a second.
+COUNTED = 100_000
 
 _encode = msgspec.json.Encoder().encode
 _decode_queues = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -43,12 +43,12 @@ def queues(connection: Connection, now: float) -> dict[str, QueueView]:
     seconds = 6 * _SLOT + now % _SLOT
     found = {queue: QueueView(rate=number / seconds) for queue, number in done}
     for queue, priority in groups(connection, State.AVAILABLE):
-        values = {"queue": queue, "priority": priority, "limit": _COUNTED}
+        values = {"queue": queue, "priority": priority, "limit": COUNTED}
         number, due = connection.execute(statement("sqlite/waiting_group"), values).fetchone()
         before, since = found.get(queue, QueueView()), instant(due)
         ages = [] if since is None else [max(now - since.timestamp(), 0.0)]
         ages += [] if before.age is None else [before.age]
         found[queue] = QueueView(
-            available=min(before.available + number, _COUNTED), age=max(ages, default=None), rate=before.rate
+            available=min(before.available + number, COUNTED), age=max(ages, default=None), rate=before.rate
         )
     return found
