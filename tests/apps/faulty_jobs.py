@@ -88,6 +88,16 @@ async def hold_and_fail(number: int, folder: str) -> None:
             raise ValueError("the first attempt fails")
 
 
+_kept: list[bytearray] = []
+
+
+@app.job
+def grow(number: int, mib: int) -> None:
+    """Occupy so much memory for good, as a leak does."""
+    with noted(number):
+        _kept.append(bytearray(os.urandom(1024)) * (mib * 1024))
+
+
 @app.job
 def leave_at_once(number: int) -> None:
     """End the process without a word."""

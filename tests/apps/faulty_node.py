@@ -35,6 +35,7 @@ def main() -> int:
         events,
         happened.ChildDied,
         happened.ChildKilled,
+        happened.ChildRecycled,
         happened.JobDiscarded,
         happened.JobRetried,
         happened.OwnersRescued,

@@ -21,7 +21,7 @@ from tests.servers import wait_until
 from treadle.runtime.plan import Plan
 
 ANYWHERE = ("127.0.0.1", 0)
-QUICK = Plan(lease=3.0, listen=ANYWHERE, answer_within=2.5, fetch_within=4.0, start_within=5.0)
+QUICK = Plan(lease=3.0, listen=ANYWHERE, answer_within=2.5, fetch_within=3.0, start_within=3.0)
 
 
 class Shown(NamedTuple):

@@ -52,11 +52,13 @@ def test_the_next_is_chosen_when_the_first_has_ended_and_its_successor_works() -
         async with AsyncExitStack() as stack:
             first, second, successor = await children(stack, 0, 1, 0)
             first.page.tally = second.page.tally = (100, 0, 0)
+            second.page.turned = 1.0
             recycling = Recycling(PLAN)
             assert recycling.choose([first, second]) == (first, "it has run 100 jobs")
-            assert recycling.choose([first, second]) is None
-            assert recycling.succeeded_by(second) is None
-            assert recycling.succeeded_by(successor) is first
+            assert recycling.relieve([first, second, successor]) is None
+            successor.page.turned = 1.0
+            assert recycling.relieve([first, second, successor]) is first
+            assert recycling.relieve([first, second, successor]) is None
             assert recycling.choose([first, second, successor]) is None
             assert recycling.choose([second, successor]) == (second, "it has run 100 jobs")
 
@@ -70,8 +72,10 @@ def test_one_that_dies_before_its_successor_works_holds_up_the_next() -> None:
             first.page.tally = second.page.tally = (100, 0, 0)
             recycling = Recycling(PLAN)
             recycling.choose([first, second])
-            assert recycling.choose([second]) is None
-            recycling.succeeded_by(successor)
+            assert recycling.relieve([second, successor]) is None
+            assert recycling.choose([second, successor]) is None
+            successor.page.turned = 1.0
+            assert recycling.relieve([second, successor]) is None
             assert recycling.choose([second, successor]) == (second, "it has run 100 jobs")
 
     run(story)

@@ -244,7 +244,6 @@ class Node:
                 self._patience.reset()
                 child.go(owner, apart=any(other.outgoing for other in self._beside(child)))
                 self._front.ready()
-                self._relieve(child)
                 return True
 
     async def _open(self, ready: Ready) -> Heart:
@@ -276,12 +275,6 @@ class Node:
         for periodic in self._periodics:
             periodic.start()
         return self._heart
-
-    def _relieve(self, child: Child) -> None:
-        """This child works; where it is a successor, the one that it succeeds may go when its jobs have ended."""
-        worn = self._recycling.succeeded_by(child)
-        if worn is not None and worn in self._children:
-            worn.send("drain", grace=UNHURRIED)
 
     async def _listen(self, child: Child) -> None:
         while (message := await child.receive()) is not None:
@@ -373,6 +366,9 @@ class Node:
         return None
 
     def _recycle(self) -> None:
+        relieved = self._recycling.relieve(self._children)
+        if relieved is not None:
+            relieved.send("drain", grace=UNHURRIED)
         chosen = self._recycling.choose(self._children)
         if chosen is not None:
             child, reason = chosen

@@ -19,12 +19,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What `treadle work` was told.
 
     `queues` narrows to these (empty: all that a registered job names). `limits` gives queues slots of their own over
-    the whole node; the others share `concurrency` slots in each process. `grace`, `lease` and `overrun` are
-    seconds; a job that lets its deadline pass by `overrun` has its process killed. A queue that a live
-    foreign program serves is refused unless it is in `share`. `listen` is the host and the port of the probes and the
-    metrics. A process that ran `recycle_after` jobs or occupies more than `recycle_rss` MiB is replaced. A node is alive
-    while every loop answers within `answer_within` seconds, every queue is looked at within `fetch_within`, and every
-    place is filled within `start_within`.
+    the whole node; the others share `concurrency` slots in each process. `grace`, `lease` and `overrun` are seconds; a
+    job that lets its deadline pass by `overrun` has its process killed. A queue that a live foreign program serves is
+    refused unless it is in `share`.
+
+    `listen` is the host and the port of the probes and the metrics. A process that ran `recycle_after` jobs or occupies
+    more than `recycle_rss` MiB is replaced. A node is alive while every loop answers within `answer_within` seconds,
+    every queue is looked at within `fetch_within`, and every place is filled within `start_within`.
     """
 
     queues: tuple[str, ...] = ()

@@ -33,13 +33,14 @@ class Recycling:
                 return child, reason
         return None
 
-    def succeeded_by(self, child: Child) -> Child | None:
-        """Whom this child, which is ready now, takes the place of."""
+    def relieve(self, children: Collection[Child]) -> Child | None:
+        """Who may drain now, for its successor works; told once."""
         worn = self._worn
-        if worn is None or self._succeeded or child is worn or child.index != worn.index:
+        if worn is None or self._succeeded:
             return None
-        self._succeeded = True
-        return worn
+        places = (child.index for child in children if child is not worn and child.page.turned)
+        self._succeeded = worn.index in places
+        return worn if self._succeeded and worn in children else None
 
     def _wear(self, child: Child) -> str:
         attempts, most = sum(child.page.tally), self._plan.recycle_after
