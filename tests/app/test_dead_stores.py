@@ -23,11 +23,15 @@ REMEDY = re.escape("is it running, and is the URL right?")
 Job = JobFunction[[], None, Handle]
 
 
-def job_on(url: str) -> Job:
-    @Treadle(url).job
+@contextmanager
+def job_on(url: str) -> Iterator[Job]:
+    app = Treadle(url)
+
+    @app.job
     def work() -> None: ...
 
-    return work
+    yield work
+    app.close()
 
 
 def failure(enqueue: Callable[[], object]) -> TreadleError:
@@ -45,8 +49,8 @@ def failure(enqueue: Callable[[], object]) -> TreadleError:
 
 def both_ways(url: str) -> list[TreadleError]:
     """How a blocking and an async enqueue fail there."""
-    job = job_on(url)
-    return [failure(job.enqueue), failure(lambda: asyncio.run(job.aenqueue()))]
+    with job_on(url) as job:
+        return [failure(job.enqueue), failure(lambda: asyncio.run(job.aenqueue()))]
 
 
 def test_a_server_that_refuses_is_named_without_its_password() -> None:
@@ -72,19 +76,19 @@ def test_a_server_that_never_answers_is_given_up(redis_proxy: CutProxy) -> None:
 
 
 def test_a_server_that_answers_no_more_is_given_up(redis_proxy: CutProxy) -> None:
-    async def twice() -> None:
+    async def twice(job: Job) -> None:
         await job.aenqueue()
         redis_proxy.black_hole()
         await job.aenqueue()
 
-    job = job_on(redis_proxy.url)
-    job.enqueue()
-    redis_proxy.black_hole()
-    errors = [failure(job.enqueue)]
-    redis_proxy.forward()
-    with pytest.raises(StoreUnavailable) as caught:
-        asyncio.run(asyncio.wait_for(twice(), 2 * LIMIT))
-    for error in (*errors, caught.value):
+    with job_on(redis_proxy.url) as job:
+        job.enqueue()
+        redis_proxy.black_hole()
+        blocking = failure(job.enqueue)
+        redis_proxy.forward()
+        with pytest.raises(StoreUnavailable) as caught:
+            asyncio.run(asyncio.wait_for(twice(job), 2 * LIMIT))
+    for error in (blocking, caught.value):
         assert re.search(rf"Redis at {re.escape(redis_proxy.url)}\b", str(error))
 
 

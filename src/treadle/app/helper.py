@@ -35,7 +35,10 @@ def main() -> None:
     reference, log_format, log_level, descriptor = sys.argv[1:]
     _die_with_parent()
     if not reference:
-        raise ConfigError("expected the app of a process job to be a variable of an importable module, found none")
+        raise ConfigError(
+            "expected the app of a process job to be a variable of a module, found none that has it: put it into one, "
+            'or set app.reference to what makes it, as in "shop:create()"'
+        )
     app = load_app(reference)
     app.load()
     setup_logging(log_format, log_level)

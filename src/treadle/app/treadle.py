@@ -60,11 +60,11 @@ _NOTHING = object()
 class Treadle(Jobs):
     """Jobs, and the store in which they are kept.
 
-    `url` names the store; without it TREADLE_URL does, else it is the file treadle.db beside the project's
-    pyproject.toml. Nothing is read and nothing is opened before the first use. `include` names the modules with jobs as
-    in "shop.jobs" or "shop.*.jobs" (`*`: one level of packages, `**`: any number): `load` imports them, so that they
-    may import this app. `defaults` holds for every job that does
-    not say otherwise. `max_payload` is how many bytes of JSON the arguments of one job may take, at most 64 MiB.
+    `url` names the store; without it the settings do, else it is the file treadle.db in the project's folder. Nothing
+    is read and nothing is opened before the first use. `include` names the modules with jobs as in "shop.jobs" or
+    "shop.*.jobs" (`*`: one level of packages, `**`: any number): `load` imports them, so that they may import this app.
+    `defaults` holds for every job that does not say otherwise. `max_payload` is how many bytes of JSON the arguments of
+    one job may take, at most 64 MiB.
     `sync_in_loop="allow"` lets blocking calls block a running event loop, which else raises BlockingCall.
     """
 
