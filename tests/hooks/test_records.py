@@ -3,11 +3,14 @@
 import asyncio
 import contextvars
 import io
+import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.reliability.talk import Talk
 from treadle import JobContext, Treadle
 from treadle.core.job import Job
 from treadle.hooks.current import enter
@@ -98,3 +101,16 @@ def test_our_json_shows_the_job(lines: Lines) -> None:
     (line,) = lines.text.splitlines()
     assert '"job": {"id": "7", "name": "welcome", "queue": "mail", "attempt": 2}' in line
     assert '"message": "hello\\nworld"' in line
+
+
+def test_the_log_of_a_worker_names_the_job_in_every_kind_of_process(tmp_path: Path) -> None:
+    talk = Talk(f"sqlite:///{tmp_path}/jobs.db")
+    names = ("on_the_loop", "in_a_thread", "in_a_process", "outside")
+    ids = {name: talk.insert(name, text=f"said by {name}") for name in names}
+    log = [json.loads(line) for line in talk.work("--log-format", "json", "--log-level", "debug").splitlines()]
+    said = {line["message"]: line["job"] for line in log if line["logger"] == "shop.mail"}
+    jobs = {name: {"id": ids[name], "name": name, "queue": "default", "attempt": 1} for name in names}
+    # A thread that the job starts itself has a context of its own.
+    assert said == {f"said by {name}": None if name == "outside" else jobs[name] for name in names}
+    told = [line["job"]["name"] for line in log if line["logger"] == "treadle.jobs"]
+    assert sorted(told) == sorted(names * 2)

@@ -15,7 +15,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any
 
@@ -54,9 +54,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with asyncio.Runner(loop_factory=new_loop()) as runner:
         code = runner.run(_work(reference, socket.socket(fileno=int(line)), int(page)))
-        # A thread whose job does not stop must not hold up the end.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # A thread whose job does not stop must not hold up the end, nor must a disk that is full.
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
         os._exit(code)
 
 
