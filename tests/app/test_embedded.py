@@ -280,6 +280,49 @@ def test_leaving_waits_for_what_runs_within_its_grace(app: Treadle) -> None:
     assert play(story) is State.COMPLETED
 
 
+def test_a_cancellation_while_it_drains_gives_back_at_once_what_runs(app: Treadle) -> None:
+    begun, draining = asyncio.Event(), asyncio.Event()
+
+    @app.job
+    async def hang() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def stay() -> None:
+        async with app.worker(grace=10 * LONG):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                draining.set()
+
+    async def story() -> State | None:
+        staying = asyncio.create_task(stay())
+        handle = await hang.aenqueue()
+        await begun.wait()
+        staying.cancel()
+        await draining.wait()
+        staying.cancel()
+        await asyncio.wait([staying])
+        return await handle.astatus()
+
+    assert play(story) is State.AVAILABLE
+
+
+def test_a_failed_job_is_told_to_the_programs_log(app: Treadle, caplog: pytest.LogCaptureFixture) -> None:
+    @app.job(max_attempts=1)
+    async def fail() -> None:
+        raise ValueError("no such user")
+
+    async def story() -> None:
+        async with app.worker():
+            handle = await fail.aenqueue()
+            await until(lambda: caplog.records, what="a line of the log")
+            assert await handle.astatus() in {State.EXECUTING, State.DISCARDED}
+
+    play(story)
+    assert ["no such user" in record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [True]
+
+
 def test_what_the_program_raises_inside_ends_the_worker_and_comes_through(app: Treadle, welcome: Registered) -> None:
     heard = heard_by(app, WorkerStopped)
 

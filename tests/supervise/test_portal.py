@@ -4,12 +4,15 @@ import asyncio
 import concurrent.futures
 import contextlib
 import multiprocessing
+import signal
 import sys
 import threading
+from functools import partial
 from multiprocessing.connection import Connection
 
 import pytest
 
+from tests.servers import until, wait_until
 from treadle.supervise.portal import Portal
 
 
@@ -134,5 +137,111 @@ def test_a_forked_child_gets_a_loop_of_its_own_and_the_parent_keeps_its_own() ->
         child.join(20)
         assert child.exitcode == 0
         assert portal.run(where()) == before
+    finally:
+        portal.close()
+
+
+class Patient:
+    """What an errand did; it goes on after `patience` cancellations."""
+
+    def __init__(self, patience: int) -> None:
+        self.begun = threading.Event()
+        self.cancelled = 0
+        self._patience = patience
+
+    async def run(self) -> str:
+        self.begun.set()
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                if self.cancelled > self._patience:
+                    return "ended well"
+
+    def was_cancelled(self, times: int) -> bool:
+        return self.cancelled >= times
+
+
+def test_an_errand_gives_its_value_and_what_it_raises() -> None:
+    portal = Portal()
+    try:
+        assert portal.attend(where()) == portal.run(where())
+        with pytest.raises(ValueError, match="no"):
+            portal.attend(fail())
+    finally:
+        portal.close()
+
+
+def test_each_interruption_cancels_an_errand_once_more_and_is_raised_when_it_has_ended() -> None:
+    portal, errand = Portal(), Patient(1)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def send() -> None:
+        assert errand.begun.wait(10)
+        for number in range(2):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+            wait_until(partial(errand.was_cancelled, number + 1), what="the errand was cancelled")
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    sending = threading.Thread(target=send)
+    sending.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            portal.attend(errand.run())
+    finally:
+        sending.join()
+        signal.signal(signal.SIGUSR1, before)
+        portal.close()
+    assert errand.cancelled == 2
+
+
+def test_a_cancellation_on_another_loop_cancels_the_errand_and_is_raised_when_it_has_ended() -> None:
+    portal, errand = Portal(), Patient(1)
+
+    async def story() -> None:
+        attending = asyncio.create_task(portal.aattend(errand.run()))
+        for number in range(2):
+            await until(errand.begun.is_set)
+            attending.cancel()
+            await until(partial(errand.was_cancelled, number + 1))
+        await asyncio.wait([attending])
+        assert attending.cancelled()
+        assert await portal.aattend(where()) != threading.get_ident()
+
+    try:
+        asyncio.run(story())
+    finally:
+        portal.close()
+
+
+def test_an_errand_that_is_cancelled_before_it_begins_is_begun_all_the_same() -> None:
+    portal, errand = Portal(), Patient(0)
+
+    async def story() -> None:
+        attending = asyncio.create_task(portal.aattend(errand.run()))
+        await asyncio.sleep(0)
+        attending.cancel()
+        await asyncio.wait([attending])
+
+    try:
+        asyncio.run(story())
+    finally:
+        portal.close()
+    assert errand.cancelled == 1
+
+
+def test_its_loop_is_of_the_kind_that_was_asked_for() -> None:
+    class Loop(asyncio.SelectorEventLoop):
+        pass
+
+    async def kind() -> type:
+        return type(asyncio.get_running_loop())
+
+    portal = Portal(Loop)
+    try:
+        assert portal.run(kind()) is Loop
     finally:
         portal.close()

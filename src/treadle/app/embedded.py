@@ -113,6 +113,7 @@ class _Stay:
         self._services: list[Periodic] = []
         self._started = asyncio.Event()
         self._guard: asyncio.Task[None] | None = None
+        self._hurried = False
 
     async def start(self) -> None:
         """Return when it claims."""
@@ -142,7 +143,7 @@ class _Stay:
         guard, self._guard = self._guard, None
         try:
             if guard is not None:
-                await _ended(guard)
+                await self._end(guard)
         finally:
             for service in self._services:
                 await service.stop()
@@ -150,6 +151,22 @@ class _Stay:
             if self._app.store is not self._store:
                 # The app was closed meanwhile, and would not know this one any more.
                 self._store.close()
+
+    async def _end(self, guard: "asyncio.Task[None]") -> None:
+        interruption: asyncio.CancelledError | None = None
+        guard.cancel()
+        while not guard.done():
+            try:
+                await asyncio.wait([guard])
+            except asyncio.CancelledError as error:
+                if not self._hurried:
+                    self._hurried = True
+                    guard.cancel()
+                interruption = error
+        if interruption is not None:
+            raise interruption
+        if not guard.cancelled():
+            guard.result()
 
     async def aclose(self) -> None:
         """End what the store has on this loop."""
@@ -171,7 +188,7 @@ class _Stay:
             await self._enroll(beats)
             await self._live(worker)
         finally:
-            await self._end(worker, beats)
+            await self._retire(worker, beats)
             page.close()
 
     async def _enroll(self, beats: "_Beats") -> None:
@@ -200,11 +217,10 @@ class _Stay:
         finally:
             await reports.stop()
 
-    async def _end(self, worker: Worker, beats: "_Beats") -> None:
+    async def _retire(self, worker: Worker, beats: "_Beats") -> None:
         try:
-            await worker.drain(0.0 if worker.fenced else self._plan.grace)
+            await worker.drain(0.0 if worker.fenced or self._hurried else self._plan.grace)
         except asyncio.CancelledError:
-            # It was told a second time.
             await worker.drain(0.0)
         await worker.close()
         await self._beating.aattend(beats.stop())
@@ -217,23 +233,6 @@ class _Stay:
             await self._store.leave(owner)
         except StoreError as error:
             _log.warning("could not give back what %s held, a rescue will: %s", owner, error)
-
-
-async def _ended(guard: "asyncio.Task[None]") -> None:
-    """Cancel it and wait for its end; where this is cancelled, cancel it once more. Raises what it ended with."""
-    interruption: asyncio.CancelledError | None = None
-    guard.cancel()
-    while not guard.done():
-        try:
-            await asyncio.wait([guard])
-        except asyncio.CancelledError as error:
-            if interruption is None:
-                guard.cancel()
-            interruption = error
-    if interruption is not None:
-        raise interruption
-    if not guard.cancelled():
-        guard.result()
 
 
 class _Beats:

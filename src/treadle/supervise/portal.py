@@ -38,27 +38,27 @@ class Portal:
         KeyboardInterrupt, or what else a signal's handler raises meanwhile, cancels it, again with each that comes, and
         is raised when it has ended: it may take its time to end well.
         """
-        errand = self._begin(coroutine)
+        errand = _Errand(coroutine)
         interruption: BaseException | None = None
         while not errand.ended.done():
             try:
+                self.submit(errand.go_on(interrupted=interruption is not None))
                 concurrent.futures.wait([errand.ended])
             except BaseException as error:  # noqa: BLE001 - raised below
-                interruption = interruption or error
-                errand.cancel()
+                interruption = error
         return errand.outcome(interruption)
 
     async def aattend(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The same from a coroutine of another loop, whose cancellation cancels it."""
-        errand = self._begin(coroutine)
+        errand = _Errand(coroutine)
         interruption: BaseException | None = None
         ended = asyncio.wrap_future(errand.ended)
         while not ended.done():
+            self.submit(errand.go_on(interrupted=interruption is not None))
             try:
                 await asyncio.wait([ended])
             except asyncio.CancelledError as error:
-                interruption = interruption or error
-                errand.cancel()
+                interruption = error
         return errand.outcome(interruption)
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
@@ -70,10 +70,6 @@ class Portal:
         if loop is not None and thread is not None and self._pid == os.getpid():
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
-
-    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> "_Errand[T]":
-        task = self.run(_started(coroutine))
-        return _Errand(task, self.submit(_end_of(task)))
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
         """Begin a coroutine; cancelling the future cancels it."""
@@ -93,27 +89,33 @@ class Portal:
 
 
 class _Errand(Generic[T]):
-    """A coroutine that was begun; `ended` is done when it has ended, however that was."""
+    """A coroutine that is run once, however often it is told to go on; `ended` is done when it has ended."""
 
-    def __init__(self, task: "asyncio.Task[T]", ended: "concurrent.futures.Future[None]") -> None:
-        self._task = task
-        self.ended = ended
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._coroutine = coroutine
+        self._begun = asyncio.Event()
+        self._task: asyncio.Task[T] | None = None
 
-    def cancel(self) -> None:
-        self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+    async def go_on(self, *, interrupted: bool) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+            self._task.add_done_callback(lambda _: self.ended.set_result(None))
+        if interrupted:
+            # A task that is cancelled before its first step is never run.
+            await self._begun.wait()
+            self._task.cancel()
 
     def outcome(self, interruption: BaseException | None) -> T:
         if interruption is not None:
             raise interruption
+        if self._task is None:
+            raise RuntimeError("expected an errand that was run")
         return self._task.result()
 
-
-async def _started(coroutine: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-    return asyncio.create_task(coroutine)
-
-
-async def _end_of(task: "asyncio.Task[Any]") -> None:
-    await asyncio.wait([task])
+    async def _run(self) -> T:
+        self._begun.set()
+        return await self._coroutine
 
 
 def _serve(
