@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -9,10 +10,12 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from tests.resp import call, request
 
@@ -83,6 +86,18 @@ def program(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def answer_of(method: str, address: str) -> Any:  # noqa: ANN401 - whatever JSON it is
+    """What a web service answers; None where nobody listens yet, or nobody any more."""
+    asked = urllib.request.Request(address, method=method)  # noqa: S310 - a service that a test has started
+    try:
+        with urllib.request.urlopen(asked, timeout=SERVER_DEADLINE) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError:
+        raise
+    except (urllib.error.URLError, ConnectionError):
+        return None
 
 
 # Redis

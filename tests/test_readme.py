@@ -5,11 +5,8 @@ What it says to type is typed. Packages come from the registry that pip is set u
 
 import json
 import os
-import re
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,11 +16,11 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.servers import free_port, program, wait_until
+from tests.pages import ROOT, files
+from tests.servers import answer_of, free_port, program, wait_until
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-SCENES = dict(re.findall(r"^```python\n# (\S+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL))
+SCENES = files(ROOT / "README.md")
 
 FIRST_RESULT = 60.0  # seconds, with the making of an environment and the installation
 LIMIT = 60.0
@@ -93,7 +90,7 @@ def newcomer(first: tuple[Newcomer, str]) -> Newcomer:
 def test_the_first_three_scenes_stand_on_the_first_page() -> None:
     assert list(SCENES)[:3] == ["first.py", "shop.py", "test_shop.py"]
     shown = README[: README.index(SCENES["test_shop.py"])] + SCENES["test_shop.py"]
-    assert len(shown.splitlines()) + 1 <= 60
+    assert len(shown.splitlines()) + 1 <= 60  # and the fence
 
 
 def test_the_first_scene_is_at_most_twelve_lines() -> None:
@@ -132,21 +129,12 @@ def service(newcomer: Newcomer) -> Iterator[str]:
 
 
 def test_a_job_of_the_web_service_fails_once_and_is_tried_again(newcomer: Newcomer, service: str) -> None:
-    job = wait_until(lambda: posted(f"{service}/users/42"), LIMIT, "the web service answers")["job"]
+    job = wait_until(lambda: answer_of("POST", f"{service}/users/42"), LIMIT, "the web service answers")["job"]
     wait_until(lambda: newcomer.shows(job)["state"] == "completed", LIMIT, "the job completes")
     shown = newcomer.shows(job)
     assert (shown["attempt"], shown["value"]) == (2, "hello 42 in en")
     assert [error["attempt"] for error in shown["errors"]] == [1]
     assert "the mail server is away" in str(shown["errors"])
-
-
-def posted(address: str) -> Any:  # noqa: ANN401 - whatever JSON it answers
-    """The answer to a POST; None where nobody listens yet."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(address, method="POST")) as answer:  # noqa: S310 - our own
-            return json.load(answer)
-    except urllib.error.URLError:
-        return None
 
 
 def test_the_test_of_the_jobs_passes(newcomer: Newcomer) -> None:
