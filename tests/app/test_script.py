@@ -70,6 +70,25 @@ def test_a_script_that_was_run_a_second_time_is_explained(tmp_path: Path) -> Non
     )
 
 
+GUARDED = """
+from jobs import there
+from shop import app
+
+if __name__ == "__main__":
+    with app.worker():
+        there.enqueue().result(timeout=20)
+        print("ended")
+"""
+
+
+def test_process_jobs_know_the_jobs_that_the_program_imports(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text("from treadle import Treadle\n\napp = Treadle('sqlite://')\n")
+    (tmp_path / "jobs.py").write_text(JOBS.format(script="shop"))
+    (tmp_path / "run.py").write_text(GUARDED)
+    done = run(tmp_path, "run.py")
+    assert done.stdout == "ended\n", done.stderr
+
+
 def test_process_jobs_of_an_app_that_a_factory_made_find_it_again(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text("""
 import os

@@ -7,32 +7,47 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from treadle.app.surface import App
 from treadle.errors import ConfigError
 
 
+class _Script(NamedTuple):
+    """The program that runs, with the name under which its file is imported, and that of the app in it."""
+
+    module: ModuleType
+    name: str
+    attribute: str
+
+
 def share_script(app: App) -> None:
     """Let whoever imports the script that made this app get the one that runs, not a second one."""
-    main = sys.modules["__main__"]
-    if any(value is app for value in vars(main).values()) and (name := _imported_name(main)):
-        sys.modules.setdefault(name, main)
+    if (script := _script_with(app)) is not None:
+        sys.modules.setdefault(script.name, script.module)
 
 
 def refuse_second_app(app: App) -> None:
     """Raise ConfigError where the script was imported before it was shared, and jobs stand on its second app."""
-    main = sys.modules["__main__"]
-    attribute = next((attribute for attribute, value in list(vars(main).items()) if value is app), None)
-    name = _imported_name(main) if attribute else None
-    if attribute is None or name is None:
+    if (script := _script_with(app)) is None:
         return
-    second = getattr(sys.modules.get(name), attribute, app)
+    second = getattr(sys.modules.get(script.name), script.attribute, app)
     lacking = set(second.handlers) - set(app.handlers) if isinstance(second, type(app)) else set()
     if lacking:
         raise ConfigError(
-            f"expected one app in {getattr(main, '__file__', name)}, got two: it runs as a script and was imported "
-            f'again as {name}, which has the job "{min(lacking)}"; move the app into a module that both import'
+            f"expected one app in {script.module.__file__}, got two: it runs as a script and was imported again as "
+            f'{script.name}, which has the job "{min(lacking)}"; move the app into a module that both import'
         )
+
+
+def _script_with(app: App) -> _Script | None:
+    main = sys.modules.get("__main__")
+    if main is None:
+        return None
+    for attribute, value in list(vars(main).items()):
+        if value is app and (name := _imported_name(main)):
+            return _Script(main, name, attribute)
+    return None
 
 
 def _imported_name(main: ModuleType) -> str | None:

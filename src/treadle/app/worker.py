@@ -85,6 +85,7 @@ def reference_of(app: App) -> str:
     """A reference by which another process finds this app again; empty where no module that can be imported has it."""
     if app.reference:
         return app.reference
+    # The program itself comes first: what it imports besides its app may be its jobs.
     for name, module in list(sys.modules.items()):
         for attribute, value in list(vars(module).items()):
             if value is app and (place := place_of(name, module)):
