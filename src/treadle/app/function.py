@@ -165,7 +165,8 @@ class JobFunction(Generic[P, R, H_co]):
         """The handle of a call that was enqueued elsewhere."""
         if not self._declaration.record:
             return cast("H_co", Handle(self._app, job_id))
-        return cast("H_co", ResultHandle(self._app, job_id, self._read))
+        queue = self._options.queue or self.handler.options.queue
+        return cast("H_co", ResultHandle(self._app, job_id, queue, self._read))
 
     def on_discard(self, callback: D) -> D:
         """Call the decorated function, sync or async, with the Job and its error when the last attempt has failed.

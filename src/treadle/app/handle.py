@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from treadle.app.surface import App
-from treadle.core.jsontext import load_json
+from treadle.app.unserved import Patience
 from treadle.core.states import State
 from treadle.errors import JobCancelled, JobFailed
 from treadle.stores.contract import JobQuery, Result
@@ -65,12 +65,14 @@ _NO_VALUE = (
 class ResultHandle(Handle, Generic[T]):
     """The handle of a job whose value is recorded; it can be awaited, and gives the value.
 
-    `read` gives the value of its JSON. Raises JobFailed with the last failure's text, JobCancelled, or TimeoutError
-    when our own wait ends first.
+    `queue` is where its job was put, `read` gives the value of its JSON. A wait says in the log when no live worker
+    serves the queue. It raises JobFailed with the last failure's text, JobCancelled, or TimeoutError when our own wait
+    ends first.
     """
 
-    def __init__(self, app: App, job_id: str, read: Callable[[bytes], T] = load_json) -> None:
+    def __init__(self, app: App, job_id: str, queue: str, read: Callable[[bytes], T]) -> None:
         super().__init__(app, job_id)
+        self._queue = queue
         self._read = read
 
     def result(self, timeout: float | None = None) -> T:
@@ -93,11 +95,13 @@ class ResultHandle(Handle, Generic[T]):
 
     async def _ended(self) -> Result:
         store = await self._app.astore()
+        patience = Patience(self._app, self.id, self._queue)
         while True:
             watch = store.watch()
             result = await store.result(self.id)
             if result is not None:
                 return result
+            await patience.look(store)
             await watch.wait(_GLANCE)
 
 

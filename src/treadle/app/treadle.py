@@ -185,13 +185,15 @@ class Treadle(Jobs):
         Options that are not given are those of the job of that name, if this app has one. `args` is
         a mapping on Oban's stores and a list on Redis. Raises ArgumentError.
         """
-        return self._handle(name, self.insert([self._named(name, args, queue)], instead="aenqueue")[0])
+        new = self._named(name, args, queue)
+        return self._handle(new, self.insert([new], instead="aenqueue")[0])
 
     async def aenqueue(
         self, name: str, args: Mapping[str, Any] | Sequence[Any] = (), *, queue: str | None = None
     ) -> Handle:
         """Enqueue a job by name from a coroutine; see `enqueue`."""
-        return self._handle(name, (await self.ainsert([self._named(name, args, queue)]))[0])
+        new = self._named(name, args, queue)
+        return self._handle(new, (await self.ainsert([new]))[0])
 
     def enqueue_all(self, calls: Sequence[NewCall[H]]) -> list[H]:
         """Enqueue many calls made by `new`, all of them or none."""
@@ -341,9 +343,9 @@ class Treadle(Jobs):
         )
         return check_able(self.store, job)
 
-    def _handle(self, name: str, job_id: str) -> Handle:
-        known = self.find(name)
-        handle: Handle = known.handle(job_id) if known else Handle(self, job_id)
+    def _handle(self, new: NewJob, job_id: str) -> Handle:
+        known = self.find(new.name)
+        handle: Handle = known.options(queue=new.queue).handle(job_id) if known else Handle(self, job_id)
         return handle
 
     @contextmanager
