@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 import signal
 import sys
 
@@ -16,6 +17,7 @@ from treadle.hooks import events as happened
 from treadle.hooks.events import Events
 from treadle.hooks.logs import log_events, setup_logging
 from treadle.runtime.node import Node
+from treadle.runtime.notify import Notifier
 from treadle.runtime.plan import Plan
 
 
@@ -23,6 +25,10 @@ async def _run(node: Node) -> int:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, node.stop)
     return await node.run()
+
+
+def _node(reference: str, plan: str, events: Events) -> Node:
+    return build_node(reference, msgspec.json.decode(plan, type=Plan), events, Notifier.from_environment(os.environ))
 
 
 def main() -> int:
@@ -43,7 +49,7 @@ def main() -> int:
         happened.StoreReset,
     )
     with asyncio.Runner(loop_factory=new_loop()) as runner:
-        return runner.run(_run(build_node(reference, msgspec.json.decode(plan, type=Plan), events)))
+        return runner.run(_run(_node(reference, plan, events)))
 
 
 if __name__ == "__main__":

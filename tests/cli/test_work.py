@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
+import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -107,6 +110,13 @@ def test_a_store_in_memory_is_refused(shell: Shell) -> None:
         (SHOP, "--grace", "soon"),
         (SHOP, "--grace", "nan"),
         (SHOP, "--log-format", "xml"),
+        (SHOP, "--listen", "9100"),
+        (SHOP, "--listen", "localhost:"),
+        (SHOP, "--listen", "localhost:65536"),
+        (SHOP, "--listen", "::1:9100"),
+        (SHOP, "--recycle-after", "0"),
+        (SHOP, "--recycle-rss", "1.5"),
+        (SHOP, "--share", ""),
     ],
 )
 def test_wrong_options_are_usage_errors(words: tuple[str, ...]) -> None:
@@ -268,3 +278,40 @@ def _within_2_seconds(run: Callable[[], Done]) -> Done:
         with suppress(subprocess.TimeoutExpired):
             return run()
     return run()
+
+
+# Probes
+
+
+def test_it_shows_its_health_where_it_is_told_to_listen(shell: Shell) -> None:
+    worker = shell.start("work", SHOP, "--listen", "127.0.0.1:0")
+    worker.logs("works on")
+    [port] = re.findall(r"listening on 127\.0\.0\.1 port (\d+)", worker.log)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=LIMIT) as answer:
+        assert answer.read() == b"ok\n"
+    worker.send(signal.SIGTERM)
+    assert worker.ends() == 0
+
+
+def test_it_listens_on_an_address_of_ipv6_that_the_environment_names(shell: Shell) -> None:
+    worker = shell.start("work", SHOP, TREADLE_LISTEN="[::1]:0")
+    worker.logs("listening on ::1 port ")
+    worker.logs("works on")
+    worker.send(signal.SIGTERM)
+    assert worker.ends() == 0
+
+
+def test_a_port_that_is_taken_ends_it_at_once(shell: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = shell.run("work", SHOP, "--listen", address)
+    expected = f"expected an address of this machine whose port is free, got {address} (Address already in use)"
+    assert (done.returncode, done.stderr) == (1, f"treadle: {expected}; listen on another one\n")
+
+
+def test_processes_that_have_run_their_jobs_are_replaced(shell: Shell) -> None:
+    for number in range(4):
+        shell.enqueue("greet", f'["{number}"]')
+    done = shell.run("work", SHOP, "--drain", "--recycle-after", "2", "--concurrency", "1")
+    assert (done.returncode, done.stdout.split()) == (0, ["completed", "4"])
+    assert re.search(r"replacing worker process \d+: it has run \d jobs", done.stderr)

@@ -1,6 +1,5 @@
 """Puts a node together: what `treadle work` runs. It imports no user code; its children do."""
 
-import os
 import sys
 
 from treadle.app.worker import build_services, owner_name, reporting
@@ -14,8 +13,8 @@ from treadle.supervise.clock import SystemClock, jitter
 from treadle.supervise.periodic import Periodic
 
 
-def build_node(reference: str, plan: Plan, events: Events) -> Node:
-    """A node of the app that `reference` names, `module:attribute`."""
+def build_node(reference: str, plan: Plan, events: Events, notifier: Notifier | None = None) -> Node:
+    """A node of the app that `reference` names, `module:attribute`; `notifier` where it is a service of its own."""
     clock = SystemClock()
 
     def services(store: Store) -> list[Periodic]:
@@ -32,6 +31,6 @@ def build_node(reference: str, plan: Plan, events: Events) -> Node:
         clock=clock,
         jitter=jitter,
         on_error=reporting(events),
-        notifier=Notifier.from_environment(os.environ),
+        notifier=notifier or Notifier(),
     )
     return Node(plan, staff)

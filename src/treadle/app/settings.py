@@ -3,6 +3,7 @@
 Where values come from is in lookup.py.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -15,6 +16,11 @@ from treadle.runtime.plan import CONCURRENCY, GRACE, NODE_LEASE
 from treadle.stores.url import check_url
 
 DEFAULT_FILE = "treadle.db"
+
+_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:\[\]]+)):(?P<port>[0-9]{1,5})", re.ASCII)
+_LAST_PORT = 65_535
+_MOST_JOBS = 1_000_000_000
+_MOST_MIB = 16 * 1024 * 1024
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +90,20 @@ def _check_queues(value: object, name: str) -> tuple[tuple[str, int | None], ...
     if isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
         return tuple(_queue(entry) for entry in value)
     raise ConfigError(f"expected {name} to be a list of names, each with =LIMIT or without, got {value!r:.80}")
+
+
+def _check_names(value: object, name: str) -> tuple[str, ...]:
+    if isinstance(value, list | tuple):
+        return tuple(check_name(entry, f"each name in {name}") for entry in value)
+    raise ConfigError(f"expected {name} to be a list of names, got {value!r:.80}")
+
+
+def _check_address(value: object, name: str) -> tuple[str, int]:
+    """The host and the port of HOST:PORT; an address of IPv6 stands in brackets."""
+    found = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
+    if found is None or int(found["port"]) > _LAST_PORT:
+        raise ConfigError(f"expected {name} to be HOST:PORT, such as 127.0.0.1:9100 or [::]:9100, got {value!r:.80}")
+    return found["host"] or found["ipv6"], int(found["port"])
 
 
 def _queue(entry: str) -> tuple[str, int | None]:
@@ -156,6 +176,43 @@ _TABLE = (
         unit="SECONDS",
         flags=("--lease",),
         doc="How long a worker may be silent before others take its jobs over; the same on every node of a store.",
+    ),
+    Setting(
+        name="listen",
+        check=_check_address,
+        words="nowhere",
+        unit="HOST:PORT",
+        flags=("--listen",),
+        doc="Show /livez, /readyz and /metrics over HTTP at this address; port 0 takes a free one, which is logged.",
+    ),
+    Setting(
+        name="recycle_after",
+        check=partial(check_count, most=_MOST_JOBS),
+        of_text=int,
+        words="never",
+        unit="JOBS",
+        flags=("--recycle-after",),
+        doc="Replace a process that has run so many jobs, one process at a time.",
+    ),
+    Setting(
+        name="recycle_rss",
+        check=partial(check_count, most=_MOST_MIB),
+        of_text=int,
+        words="never",
+        unit="MIB",
+        flags=("--recycle-rss",),
+        doc="Replace a process that has run a job and occupies more memory than this, one process at a time.",
+    ),
+    Setting(
+        name="share",
+        check=_check_names,
+        of_text=_commas,
+        default=(),
+        words="none",
+        unit="NAME",
+        flags=("--share",),
+        kind="many",
+        doc="Serve this queue although a live foreign program serves it too: both know its jobs.",
     ),
     Setting(
         name="unsafe",

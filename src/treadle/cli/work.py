@@ -1,6 +1,7 @@
 """`treadle work`: run the jobs of an app."""
 
 import asyncio
+import os
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from treadle.cli.signals import Signals
 from treadle.hooks.events import Events
 from treadle.hooks.logs import log_events, setup_logging
 from treadle.runtime.node import Node
+from treadle.runtime.notify import Notifier
 from treadle.runtime.plan import Plan
 
 
@@ -36,8 +38,9 @@ def work(app: str | None, *, drain: bool, **given: Any) -> int:
     setup_logging(plan.log_format, plan.log_level)
     events = Events()
     log_events(events)
+    node = build_node(reference, plan, events, Notifier.from_environment(os.environ))
     with asyncio.Runner(loop_factory=new_loop()) as runner:
-        return runner.run(_run(build_node(reference, plan, events), drain=drain))
+        return runner.run(_run(node, drain=drain))
 
 
 async def _run(node: Node, *, drain: bool) -> int:

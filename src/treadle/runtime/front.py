@@ -10,8 +10,7 @@ from treadle.runtime.listener import Listener
 from treadle.runtime.notify import Notifier
 from treadle.runtime.place import Place
 from treadle.runtime.plan import Plan
-from treadle.runtime.probes import Probes
-from treadle.stores.contract import Inspects
+from treadle.runtime.probes import Probes, Queues
 from treadle.supervise.periodic import Step
 
 LOOK_AGAIN = 1.0
@@ -46,7 +45,7 @@ class Front:
         watchdog = self._notifier.watchdog
         return [] if watchdog is None else [("watchdog", self._show_life, watchdog / 2)]
 
-    def opened(self, store: Inspects) -> None:
+    def opened(self, store: Queues) -> None:
         """The store is open."""
         self._probes.store = store
 

@@ -15,7 +15,7 @@ _log = Log("treadle.processes")
 class Notifier:
     """`watchdog` is how many seconds of silence systemd takes for death; None where it does not watch."""
 
-    def __init__(self, address: str | None, watchdog: float | None) -> None:
+    def __init__(self, address: str | None = None, watchdog: float | None = None) -> None:
         # A socket of the abstract namespace begins with a zero byte, which is written as @.
         self._address = f"\0{address[1:]}" if address and address.startswith("@") else address
         self.watchdog = watchdog

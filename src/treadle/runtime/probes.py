@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
+from typing import Protocol
 
 from treadle.core.clock import Clock
 from treadle.errors import StoreError
@@ -15,7 +16,7 @@ from treadle.runtime.health import Health
 from treadle.runtime.listener import Answer, Page
 from treadle.runtime.metrics import Attempts, Series
 from treadle.runtime.place import Place
-from treadle.stores.contract import Inspects, QueueView
+from treadle.stores.contract import QueueView
 
 QUEUES_KEPT = 5.0
 QUEUES_DEADLINE = 2.0
@@ -28,13 +29,21 @@ _COUNTERS = {
 }
 
 
+class Queues(Protocol):
+    """The one verb of a store that is needed here."""
+
+    async def queues(self) -> Mapping[str, QueueView]:
+        """How the queues do."""
+        ...
+
+
 class Probes:
     """`attempts` and `counts` are the node's; `store` is set when it is open, `stopping` when the node drains."""
 
     def __init__(self, health: Health, places: Collection[Place], clock: Clock) -> None:
         self.attempts = Attempts()
         self.counts: Counter[str] = Counter()
-        self.store: Inspects | None = None
+        self.store: Queues | None = None
         self.stopping = False
         self._health = health
         self._places = places
@@ -109,6 +118,8 @@ def _verdict(trouble: str) -> Answer:
 
 def _show_queues(page: Exposition, queues: Mapping[str, QueueView]) -> None:
     depths = [({"queue": name}, view.available) for name, view in queues.items()]
-    ages = [({"queue": name}, view.age or 0.0) for name, view in queues.items()]
+    # Where jobs wait and the store cannot tell since when, 0 would be a lie.
+    told = {name: view.age or 0.0 for name, view in queues.items() if view.age is not None or not view.available}
+    ages = [({"queue": name}, age) for name, age in told.items()]
     page.gauge("treadle_queue_depth", "Jobs that wait for a worker.", depths)
     page.gauge("treadle_queue_oldest_seconds", "How long the one that waits longest has been due.", ages)
