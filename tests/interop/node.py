@@ -39,10 +39,11 @@ class TreadleProcess:
     url: the store, with `?namespace=` where there is one.
     lease: seconds of silence after which a worker is dead; it beats and reports six times in it.
     grace: seconds that running jobs get after `stop()` before they are given back.
+    share: queues that Sidekiq may serve too.
     app: what to work for, in `folder`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a shell can say
         self,
         url: str,
         *,
@@ -51,6 +52,7 @@ class TreadleProcess:
         concurrency: int = 5,
         lease: float = 3.0,
         grace: float = 5.0,
+        share: Sequence[str] = (),
         app: str = "sidekiq_peer:app",
         folder: Path = APPS,
     ) -> None:
@@ -65,6 +67,7 @@ class TreadleProcess:
             *(sys.executable, "-m", "treadle.cli", "work", app, "--processes", str(processes)),
             *("--concurrency", str(concurrency), "--lease", str(lease), "--grace", str(grace)),
             *(word for queue in queues for word in ("-q", queue)),
+            *(word for queue in share for word in ("--share", queue)),
         ]
         self.identities: list[str] = []
 

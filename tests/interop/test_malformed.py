@@ -77,7 +77,8 @@ def test_what_is_no_job_is_buried_before_sidekiq_loses_it(redis: Redis, redis_ur
 
 def test_what_is_no_job_in_a_queue_of_both_stops_neither(redis: Redis, redis_url: str) -> None:
     # The poller must not be the one who finds a payload of which Sidekiq's own worker would make nothing.
-    with SidekiqClient(redis_url) as client, SidekiqProcess(redis_url), TreadleProcess(redis_url):
+    both = TreadleProcess(redis_url, share=["default"])
+    with SidekiqClient(redis_url) as client, SidekiqProcess(redis_url), both:
         jids = client.perform_bulk("Echo", [[number] for number in range(100)])
         for _ in range(10):
             redis.rpush("queue:default", b"{not json")

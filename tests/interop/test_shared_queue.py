@@ -22,6 +22,7 @@ from tests.interop.entries import (
 )
 from tests.interop.node import TreadleProcess, external
 from tests.interop.peers import SidekiqClient, SidekiqProcess
+from tests.interop.ruby import PeerError
 from tests.servers import wait_until
 from treadle import Treadle
 
@@ -57,7 +58,7 @@ def test_each_of_500_jobs_runs_exactly_once(redis: Redis, client: SidekiqClient,
     with ExitStack() as stack:
         stack.enter_context(SidekiqProcess(redis_url, concurrency=5))
         # A node with a short lease rescues five times a second.
-        stack.enter_context(TreadleProcess(redis_url, processes=2, lease=1.0))
+        stack.enter_context(TreadleProcess(redis_url, processes=2, lease=1.0, share=["default"]))
         echo = external(app, "Echo")
         jids: list[str] = []
         for first in range(0, 500, 100):
@@ -79,7 +80,7 @@ def test_no_program_rescues_what_the_other_runs(redis: Redis, client: SidekiqCli
         SidekiqProcess(redis_url, queues=["ruby"]) as sidekiq,
         TreadleProcess(redis_url, queues=["python"], lease=0.6) as treadle,
         # It serves both queues, and would run what anybody gave back.
-        TreadleProcess(redis_url, queues=["ruby", "python"], lease=0.6) as other,
+        TreadleProcess(redis_url, queues=["ruby", "python"], lease=0.6, share=["ruby"]) as other,
     ):
         alive = {sidekiq.identity, treadle.identity, other.identity}
         jids = client.perform_bulk("Held", [[60]] * 4, options={"queue": "ruby"})
@@ -95,6 +96,24 @@ def test_no_program_rescues_what_the_other_runs(redis: Redis, client: SidekiqCli
         wait_until_ran(redis, jids)
         other.wait_for_beats(2)
     assert Counter(run.jid for run in ran(redis)) == Counter(jids)
+
+
+def test_a_queue_that_sidekiq_serves_is_refused_and_named(redis: Redis, redis_url: str) -> None:
+    with SidekiqProcess(redis_url, queues=["ruby", "default"]) as sidekiq:
+        with pytest.raises(PeerError) as refused, TreadleProcess(redis_url):
+            pass
+        assert (
+            f'expected queue "default" to be served by treadle alone, got the live sidekiq process {sidekiq.identity}'
+            in str(refused.value)
+        )
+        assert "--share NAME" in str(refused.value)
+        assert {text(name) for name in redis.smembers("processes")} == {sidekiq.identity}
+        with TreadleProcess(redis_url, queues=["python"]) as treadle:
+            assert treadle.stop() == 0
+        assert sidekiq.stop() == 0
+    # One that ended as it should is gone at once.
+    with TreadleProcess(redis_url, queues=["ruby"]) as treadle:
+        assert treadle.stop() == 0
 
 
 def test_what_a_killed_sidekiq_ran_is_lost_as_always_and_a_killed_treadles_is_not(

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,7 +33,8 @@ pytestmark = pytest.mark.interop
 
 Program = Callable[[str], AbstractContextManager[object]]
 
-PROGRAMS: dict[str, Program] = {"sidekiq": SidekiqProcess, "treadle": TreadleProcess}
+# One that was killed is shown for a minute more, and would keep the other off its queue.
+PROGRAMS: dict[str, Program] = {"sidekiq": SidekiqProcess, "treadle": partial(TreadleProcess, share=["default"])}
 ERRORS = {"sidekiq": "ArgumentError", "treadle": "ValueError"}
 EXTRA: dict[str, Any] = {
     "bid": "bWh9cA5QyN3nUw",
@@ -142,7 +144,7 @@ def test_what_both_move_at_once_runs_once(redis: Redis, client: SidekiqClient, a
     with ExitStack() as stack:
         stack.enter_context(SidekiqProcess(redis_url, poll=0.05))
         for _ in range(2):
-            stack.enter_context(TreadleProcess(redis_url))
+            stack.enter_context(TreadleProcess(redis_url, share=["default"]))
         calls = [echo.options(at=seconds + 2 + number / 100).new(number) for number in range(200)]
         jids = [handle.id for handle in app.enqueue_all(calls)]
         at = [seconds + 2 + number / 100 for number in range(200)]
@@ -158,7 +160,7 @@ def test_what_both_move_at_once_runs_once(redis: Redis, client: SidekiqClient, a
 def test_retries_of_both_move_at_once_and_none_is_lost(
     redis: Redis, client: SidekiqClient, app: Treadle, redis_url: str
 ) -> None:
-    with SidekiqProcess(redis_url, poll=0.05), TreadleProcess(redis_url):
+    with SidekiqProcess(redis_url, poll=0.05), TreadleProcess(redis_url, share=["default"]):
         new = NewJob(name="FailsTimes", queue="default", args=b"[1]", max_attempts=5)
         jids = [*app.insert([new] * 100, instead=""), *client.perform_bulk("FailsTimes", [[1]] * 100)]
         for jid in jids:
