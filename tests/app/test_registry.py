@@ -243,6 +243,8 @@ def test_a_naive_instant_is_refused(app: Treadle) -> None:
             {"queues": ["a,b"]},
             f"expected a queue of the worker to be {NAME}, got 'a,b'",
         ),
+        ({"queues": "mail"}, "expected queues to be a list of names, or names with limits, got 'mail'"),
+        ({"queues": 5}, "expected queues to be a list of names, or names with limits, got 5"),
         ({"queues": {"a": 0}}, 'expected the limit of queue "a" to be an integer from 1 to 32767, got 0'),
         ({"concurrency": 0}, "expected concurrency to be an integer from 1 to 32767, got 0"),
         ({"grace": -1}, "expected grace to be a number of seconds, at least 0, got -1"),

@@ -12,7 +12,7 @@ from treadle.core.states import State
 from treadle.hooks.events import JobCompleted
 from treadle.hooks.middleware import PerformNext
 
-app = Treadle("sqlite://", defaults={"queue": "mail", "timeout": 30}, sync_in_loop="allow")
+app = Treadle("sqlite://", include=["shop.*.jobs"], defaults={"queue": "mail", "timeout": 30}, sync_in_loop="allow")
 
 
 class Connection:
@@ -186,7 +186,33 @@ async def within(job: Job, call_next: PerformNext) -> object:
 give_up(Job("1", "kept", "mail", b"[]", 1, 1), ValueError())
 
 
+@app.lifespan
+async def opened(app: Treadle) -> AsyncIterator[None]:
+    assert_type(app.url, str)
+    yield
+
+
+def script() -> None:
+    assert_type(app.work(processes=4, drain=True, log_level="debug")["completed"], int)
+    with app.worker(queues=["mail"]):
+        assert_type(kept.enqueue(1).result(), str)
+
+
+def test() -> None:
+    with app.override(connect, Connection()) as connection, app.testing() as jobs:
+        assert_type(connection, Connection)
+        assert_type(jobs.run(kept, 1), str)
+        assert_type(jobs.run(kept_later, 1, attempt=3), list[int])
+        assert_type(jobs.run(full, 1, 2), None)
+        jobs.drain()
+        jobs.advance(60)
+        jobs.enqueued(kept, user_id=42)
+
+
 async def serve() -> None:
+    assert_type((await app.awork(drain=True))["completed"], int)
+    async with app.testing(inline=True) as jobs:
+        assert_type(await jobs.arun(kept_later, 1), list[int])
     async with app.worker(queues={"mail": 2}, concurrency=4):
         assert_type(await kept_later(1, db=Connection(), other=Connection()), list[int])
         assert_type(await plain_later(1), str)

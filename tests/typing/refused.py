@@ -71,6 +71,14 @@ async def wait(handle: Handle) -> None:
     number: int = await (await kept.aenqueue(1))  # E: assignment | reportAssignmentType
 
 
+# Tests
+
+with app.testing() as kit:
+    wrong_value: int = kit.run(plain, 1)  # E: assignment | reportAssignmentType
+    wrong_list: str = kit.run(kept, 1)  # E: assignment | reportAssignmentType
+    kit.run("plain", 1)  # E: call-overload | reportArgumentType reportCallIssue
+    kit.advance("60")  # E: arg-type | reportArgumentType
+
 # Options of jobs
 
 app.job(retries=3)  # E: call-overload | reportCallIssue
@@ -90,6 +98,12 @@ app.include("shop.jobs")  # E: arg-type | reportArgumentType
 jobs.enqueue("x")  # E: attr-defined | reportAttributeAccessIssue
 Treadle(defaults={"record": True})  # E: arg-type | reportArgumentType
 Treadle(defaults={"timeout": "30 s"})  # E: arg-type | reportArgumentType
+app.work(workers=4)  # E: call-arg | reportCallIssue
+app.work(drain="yes")  # E: arg-type | reportArgumentType
+app.work(log_level="loud")  # E: arg-type | reportArgumentType
+app.worker(processes=4)  # E: call-arg | reportCallIssue
+app.worker(queues=5)  # E: arg-type | reportArgumentType
+app.lifespan(plain(1))  # E: type-var | reportArgumentType
 Treadle(sync_in_loop="maybe")  # E: arg-type | reportArgumentType
 
 

@@ -22,6 +22,7 @@ from treadle.runtime.handler import Handler, OnDiscard
 from treadle.stores.contract import check_able
 
 P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
 T = TypeVar("T")
 D = TypeVar("D", bound=OnDiscard)
@@ -91,7 +92,7 @@ class NewCall(Generic[H_co]):
     new: NewJob
 
 
-class JobFunction(Generic[P, R, H_co]):
+class JobFunction(Generic[P, R_co, H_co]):
     """A registered job. Calling it calls the function; the rest enqueues it, with the function's own arguments."""
 
     def __init__(self, declaration: Declaration, options: CallOptions | None = None) -> None:
@@ -99,7 +100,7 @@ class JobFunction(Generic[P, R, H_co]):
         self._options = options or CallOptions()
         functools.update_wrapper(self, declaration.function, updated=())
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function, here and now; a caller gives what a worker would have injected. Raises ArgumentError."""
         if self._declaration.external:
             raise ConfigError(f'job "{self.name}" runs in another program, got a call of its body: enqueue it')
@@ -107,7 +108,7 @@ class JobFunction(Generic[P, R, H_co]):
             raise ArgumentError(
                 f'job "{self.name}": expected {name}= in a plain call, got none: only a worker injects it'
             )
-        value: R = self._declaration.function(*args, **kwargs)
+        value: R_co = self._declaration.function(*args, **kwargs)
         return value
 
     def __repr__(self) -> str:
@@ -123,7 +124,7 @@ class JobFunction(Generic[P, R, H_co]):
         """The job as a worker sees it, for those who build on treadle. Raises ConfigError."""
         return self._declaration.handler
 
-    def options(self, **options: Unpack[CallSettings]) -> "JobFunction[P, R, H_co]":
+    def options(self, **options: Unpack[CallSettings]) -> "JobFunction[P, R_co, H_co]":
         """The same job, enqueued otherwise: on another queue, `delay` seconds from now, `at` an instant, and so on.
 
         See CallSettings. Raises ConfigError.

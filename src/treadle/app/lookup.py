@@ -6,7 +6,7 @@ is looked up before it is needed.
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ def plan_queues(given: Sequence[str] | Mapping[str, int] | None) -> dict[str, An
     """The `queues` and `limits` of an embedded worker's plan: those given, else those of the settings."""
     if given is None:
         return split_queues(resolve({"queues": None})["queues"])
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigError(f"expected queues to be a list of names, or names with limits, got {given!r:.80}")
     limits = given if isinstance(given, Mapping) else {}
     return {
         "queues": tuple(check_name(queue, "a queue of the worker") for queue in given),
