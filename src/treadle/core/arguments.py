@@ -104,7 +104,7 @@ class Signature:
             try:
                 read = astuple(self._read_list(raw) if raw[0] == _BRACKET else self._read_mapping(raw))
                 return (read, {}) if self._all_by_position else self._given(read)
-            except Exception:  # noqa: BLE001, S110 - user code; what is wrong, if anything, is found step by step
+            except Exception:  # noqa: BLE001, S110 - user code; they are read one by one, leniently, and named
                 pass
         value = load_json(raw)
         if isinstance(value, list):
@@ -122,7 +122,7 @@ class Signature:
         return self._decoder(array_like=False)
 
     def _decoder(self, *, array_like: bool) -> Callable[[bytes], Struct]:
-        """Reads all arguments at once, in signature order; those that were not given are UNSET."""
+        """Reads all arguments at once and strictly, in signature order; those that were not given are UNSET."""
         fields: list[Any] = []
         for number, name in enumerate(self._names):
             hint = self._conversions[name].hint if name in self._conversions else Any
@@ -132,7 +132,7 @@ class Signature:
         kind = defstruct(
             "Arguments", fields, rename=names, array_like=array_like, forbid_unknown_fields=True, kw_only=True
         )
-        return Decoder(kind, strict=False, dec_hook=from_plain).decode
+        return Decoder(kind, dec_hook=from_plain).decode
 
     def _given(self, read: tuple[Any, ...]) -> Bound:
         """What was given of what was read: as many as can be by position, the others by name."""

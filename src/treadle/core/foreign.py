@@ -14,11 +14,12 @@ from uuid import UUID
 
 import msgspec
 
-# What `typing` and collections.abc have for files and for things that are only walked once.
+# What `typing`, tempfile and web frameworks have for files, beside the classes of `io`.
 _FILES = {"IO", "TextIO", "BinaryIO", "_TemporaryFileWrapper", "SpooledTemporaryFile", "UploadFile"}
 _TABLES = {"dask", "geopandas", "numpy", "pandas", "polars", "pyarrow", "xarray"}
 # What sessions, connections, cursors, clients, pools, locks and web applications can do, and plain values cannot.
 _LIVING = ("cursor", "execute", "commit", "connect", "request", "acquire", "add_route", "wsgi_app")
+_ROWS = ("refresh_from_db", "__table__", "__mapper__", "dirty_fields")
 _BYTES = (bytes, bytearray, memoryview)
 _CARRIED = (datetime, date, time, timedelta, UUID, Decimal, Enum, *_BYTES, set, frozenset, PurePath)
 _FIELDS = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__")
@@ -30,8 +31,8 @@ def is_carried(kind: type) -> bool:
 
 
 def is_row(kind: type) -> bool:
-    """Whether instances are rows of a database, of Django, SQLAlchemy, SQLModel, Peewee: they live with a session."""
-    return any(hasattr(kind, mark) for mark in ("_meta", "__table__", "__mapper__"))
+    """Whether instances are rows of a database: of Django and Tortoise, SQLAlchemy and SQLModel, Peewee."""
+    return any(hasattr(kind, mark) for mark in _ROWS)
 
 
 def to_plain(value: object) -> object:
@@ -87,10 +88,6 @@ def _is_model(kind: type) -> bool:
     return hasattr(kind, "model_validate_json") and hasattr(kind, "model_dump")
 
 
-def _is_walked_once(kind: type) -> bool:
-    return hasattr(kind, "__iter__") and not hasattr(kind, "__getitem__") and not issubclass(kind, _CARRIED)
-
-
 def _is_typed(kind: type) -> bool:
     return issubclass(kind, _CARRIED) or _is_model(kind) or any(hasattr(kind, mark) for mark in _FIELDS)
 
@@ -103,7 +100,7 @@ _ADVICE: Sequence[tuple[Callable[[type], bool], str]] = (
         lambda kind: any(hasattr(kind, verb) for verb in _LIVING),
         "let the worker make it: a keyword-only parameter = Inject(provider)",
     ),
-    (_is_walked_once, "pass a list"),
     (_is_typed, "annotate the parameter with its type, and it is converted"),
+    (lambda kind: hasattr(kind, "__iter__"), "pass a list or a dict instead"),
     (lambda _: True, "pass its id or its plain fields instead"),
 )

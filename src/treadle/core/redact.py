@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-import msgspec
+from treadle.core.jsontext import encode, load_json
 
 MASK = "***"
 
@@ -65,7 +65,7 @@ def masked_list(values: Collection[Any], names: Collection[str], redact: Collect
 def without_secret(text: str, name: str, value: object, redact: Collection[str] = ()) -> str:
     """The text of an error about an argument, without the value that came where that is or holds a secret."""
     try:
-        plain = msgspec.to_builtins(value)
+        plain = load_json(encode(value))
     except Exception:  # noqa: BLE001 - user code, and values of no type that is known
         plain = value
     if masked({name: plain}, redact) == {name: plain}:
