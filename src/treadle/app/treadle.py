@@ -25,10 +25,12 @@ from treadle.core.jsontext import dump
 from treadle.core.options import (
     JobDefaults,
     JobOptions,
+    Unknown,
     WorkSettings,
     check_count,
     check_known,
     check_name,
+    check_unknown,
     checked,
 )
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
@@ -66,6 +68,8 @@ class Treadle(Jobs):
     `defaults` holds for every job that does not say otherwise. `max_payload` is how many bytes of JSON the arguments of
     one job may take, at most 64 MiB.
     `sync_in_loop="allow"` lets blocking calls block a running event loop, which else raises BlockingCall.
+    `unknown`: what a worker does with a job whose name it does not know: "release" puts it back for 30 seconds, as
+    another worker may know it, "fail" makes it an attempt that failed.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Treadle(Jobs):
         defaults: JobDefaults | None = None,
         max_payload: int = MAX_PAYLOAD,
         sync_in_loop: Literal["refuse", "allow"] = "refuse",
+        unknown: Unknown = "release",
     ) -> None:
         super().__init__()
         self.max_payload = check_count(max_payload, "max_payload of an app", most=HARD_PAYLOAD)
@@ -83,6 +88,7 @@ class Treadle(Jobs):
         check_known(self.defaults, JobDefaults.__annotations__, "in defaults of an app")
         checked(self.defaults, "in defaults of an app")
         self.sync_in_loop = sync_in_loop
+        self.unknown = check_unknown(unknown, "unknown of an app")
         self.jobs = StoredJobs(self)
         self.reference = ""
         self._discovery = Discovery(include)
@@ -263,19 +269,20 @@ class Treadle(Jobs):
         concurrency: int | None = None,
         grace: float | None = None,
         lease: float | None = None,
+        share: Sequence[str] | None = None,
         unsafe: bool | None = None,
     ) -> "EmbeddedWorker":
-        """A worker inside this program: `async with app.worker(): ...`.
+        """A worker inside this program: `async with app.worker(): ...` on its loop, `with app.worker(): ...` on ours.
 
         `queues` narrows to these names, or gives each of them slots of its own; `concurrency` slots serve the others.
         `grace` is how long running jobs may go on when it ends, `lease` how long it may be silent, both in seconds.
-        `unsafe` accepts a store that may throw jobs away, such as a Redis that evicts keys. What is not given is that
-        of the settings.
+        `share` names queues that a foreign program may serve too. `unsafe` accepts a store that may throw jobs away,
+        such as a Redis that evicts keys. What is not given is that of the settings.
         """
         # A program that only enqueues never pays for the runtime.
         from treadle.app.embedded import EmbeddedWorker  # noqa: PLC0415
 
-        given = {"concurrency": concurrency, "grace": grace, "lease": lease, "unsafe": unsafe}
+        given = {"concurrency": concurrency, "grace": grace, "lease": lease, "share": share, "unsafe": unsafe}
         plan = Plan(**plan_queues(queues), **resolve(given, lease=EMBEDDED_LEASE))
         return EmbeddedWorker(self, plan)
 

@@ -21,19 +21,21 @@ from treadle.core.options import WorkSettings, check_flag, check_known
 from treadle.errors import ConfigError
 from treadle.hooks.events import Events
 from treadle.hooks.logs import log_events, setup_logging
+from treadle.log import Log
 from treadle.runtime.node import Node
 from treadle.runtime.plan import Plan
 from treadle.stores.url import is_private
 from treadle.supervise.portal import Portal
 
-_LOOKED_UP = ("processes", "concurrency", "grace", "lease", "unsafe", "log_format", "log_level", "log_args")
+_log = Log("treadle.processes")
 
 
 def plan_of(given: WorkSettings) -> Plan:
     """The plan of these options and, where they say nothing, of the settings. Raises ConfigError."""
     check_known(given, WorkSettings.__annotations__, "of app.work()")
-    # A script's log is the script's: unlike a server's, it is not set up for it.
-    values = resolve({name: given.get(name) for name in _LOOKED_UP}, log_format="")
+    asked = {name: given.get(name) for name in WorkSettings.__annotations__ if name not in {"queues", "drain"}}
+    # A script's log is the script's: unlike a server's, it is set up only where that is asked for.
+    values = resolve(asked, log_format="console" if "log_level" in given else "")
     drain = check_flag(given.get("drain", False), "drain")
     return Plan(**plan_queues(given.get("queues")), **values, drain=drain)
 
@@ -72,8 +74,7 @@ def _node_of(app: App, plan: Plan) -> tuple[Node, str]:
             "expected an app that worker processes can import, got one that is no variable of any file's module (an "
             "interactive session, a notebook, python -c, a function); put it into a file, and import it from there"
         )
-    if plan.log_format:
-        setup_logging(plan.log_format, plan.log_level)
+    setup_logging(plan.log_format, plan.log_level)
     # The node's own: what it hangs on the bus ends with it.
     events = Events()
     log_events(events)
@@ -108,9 +109,13 @@ async def _run(node: Node) -> int:
         try:
             await asyncio.wait([running])
         except asyncio.CancelledError as error:
-            stop = node.stop if interruption is None else node.stop_now
+            if interruption is None:
+                _log.info("told to stop: draining; once more stops now")
+                node.stop()
+            else:
+                _log.warning("told to stop again: stopping now")
+                node.stop_now()
             interruption = error
-            stop()
     if interruption is not None:
         raise interruption
     return running.result()

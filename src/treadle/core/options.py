@@ -12,7 +12,10 @@ from treadle.core.backoff import Backoff
 from treadle.errors import ConfigError
 
 Executor = Literal["loop", "thread", "process"]
+Unknown = Literal["release", "fail"]
 EXECUTORS: tuple[Executor, ...] = ("loop", "thread", "process")
+
+UNKNOWN: tuple[Unknown, ...] = ("release", "fail")
 
 MAX_ATTEMPTS = 20
 LOWEST_PRIORITY = 9
@@ -76,7 +79,10 @@ class CallSettings(Written, total=False):
 
 
 class WorkSettings(TypedDict, total=False):
-    """What `app.work` takes: the options of `treadle work`; `queues` is as that of `app.worker`."""
+    """What `app.work` takes: the options of `treadle work`.
+
+    `queues` narrows to these names, or gives each of them slots of its own. `listen` is HOST:PORT.
+    """
 
     queues: Sequence[str] | Mapping[str, int]
     processes: int
@@ -84,6 +90,10 @@ class WorkSettings(TypedDict, total=False):
     grace: float
     lease: float
     drain: bool
+    listen: str
+    recycle_after: int
+    recycle_rss: int
+    share: Sequence[str]
     unsafe: bool
     log_format: Literal["console", "json"]
     log_level: Literal["debug", "info", "warning", "error"]
@@ -180,6 +190,14 @@ def check_executor(value: object, what: str, function: Callable[..., Any], *, is
                 )
             return executor
     raise ConfigError(f"expected {what} to be one of {', '.join(EXECUTORS)}, got {_shown(value)}")
+
+
+def check_unknown(value: object, what: str) -> Unknown:
+    """What becomes of jobs that nobody here knows."""
+    for choice in UNKNOWN:
+        if value == choice:
+            return choice
+    raise ConfigError(f"expected {what} to be one of {', '.join(UNKNOWN)}, got {_shown(value)}")
 
 
 def check_words(value: object, what: str) -> tuple[str, ...]:
