@@ -61,6 +61,10 @@ class JobTimeout(TreadleError, TimeoutError):
     """The attempt ran longer than the job's `timeout`."""
 
 
+class Expired(TreadleError):
+    """The job could not be started within `expires` seconds of when it was due."""
+
+
 class Signal(TreadleError):
     """What a job raises to say what shall happen to it."""
 

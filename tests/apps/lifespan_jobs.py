@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from treadle import Inject, Job, Treadle
 
-app = Treadle()
+app = Treadle(os.environ.get("TREADLE_URL", "sqlite://"))
 CLOSED = "the database is closed"
 
 

@@ -69,3 +69,13 @@ def crash() -> None:
 @app.job(executor="process")
 def hang() -> None:
     signal.pause()
+
+
+@app.job(executor="process", discard_on=LookupError)
+def look_up(name: str) -> None:
+    raise KeyError(name)
+
+
+@app.job(executor="process", retry_on=LookupError)
+def connect(name: str) -> None:
+    raise ConnectionError(name)

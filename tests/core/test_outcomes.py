@@ -9,7 +9,7 @@ import pytest
 from treadle.core import outcomes
 from treadle.core.backoff import exponential, sidekiq
 from treadle.core.job import Job
-from treadle.core.options import SECONDS_LIMIT
+from treadle.core.options import SECONDS_LIMIT, JobOptions
 from treadle.core.outcomes import (
     MESSAGE_LIMIT,
     Cancelled,
@@ -26,7 +26,7 @@ from treadle.core.outcomes import (
     after_failure,
     after_overrun,
 )
-from treadle.errors import Cancel, JobTimeout, Retry, Snooze
+from treadle.errors import ArgumentError, Cancel, Expired, JobTimeout, Retry, Snooze, StoreUnavailable, TreadleError
 
 FAILURE = Failure("ValueError", "no such user")
 
@@ -36,7 +36,12 @@ def job(attempt: int = 1, most: int = 20, origin: str = "treadle", deaths: int =
 
 
 def after(error: BaseException, custom: Callable[[int], Any] | None = None, **fields: Any) -> Outcome:
-    return after_error(job(**fields), error, FAILURE, custom=custom, jitter=0.5)
+    return after_error(job(**fields), error, FAILURE, JobOptions(executor="loop", backoff=custom), jitter=0.5)
+
+
+def by_policy(error: BaseException, attempt: int = 1, **options: Any) -> type[Outcome]:
+    """What kind of outcome an error has in a job with these options."""
+    return type(after_error(job(attempt), error, FAILURE, JobOptions(executor="loop", **options), jitter=0.5))
 
 
 # Errors
@@ -111,6 +116,55 @@ def test_a_signal_without_seconds_is_an_error_for_the_caller_to_report(kind: typ
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), JobTimeout("late"), StopIteration()])
 def test_no_kind_of_error_is_more_than_a_failure(error: BaseException) -> None:
     assert isinstance(after(error), Retried)
+
+
+# Policy
+
+
+class OfAPartner(ConnectionError): ...
+
+
+def test_only_the_errors_of_retry_on_and_their_subclasses_are_worth_another_attempt() -> None:
+    assert by_policy(ConnectionError(), retry_on=(ConnectionError, KeyError)) is Retried
+    assert by_policy(OfAPartner(), retry_on=(ConnectionError,)) is Retried
+    assert by_policy(OSError(), retry_on=(ConnectionError,)) is Discarded
+    assert by_policy(SystemExit(), retry_on=(ConnectionError,)) is Discarded
+    assert by_policy(ConnectionError(), 20, retry_on=(ConnectionError,)) is Discarded
+
+
+def test_the_errors_of_discard_on_and_their_subclasses_are_not_whatever_retry_on_says() -> None:
+    assert by_policy(OfAPartner(), discard_on=(ConnectionError,)) is Discarded
+    assert by_policy(OSError(), discard_on=(ConnectionError,)) is Retried
+    assert by_policy(OfAPartner(), discard_on=(OfAPartner,), retry_on=(ConnectionError,)) is Discarded
+
+
+def test_signals_are_obeyed_whatever_the_policy_says() -> None:
+    for options in ({"retry_on": (ValueError,)}, {"discard_on": (Exception,)}):
+        assert by_policy(Snooze(1), **options) is Snoozed
+        assert by_policy(Cancel(), **options) is Cancelled
+        assert by_policy(Retry(1), **options) is Retried
+        assert by_policy(Retry(1), 20, **options) is Discarded
+
+
+def test_a_time_out_is_an_error_like_those_of_the_job() -> None:
+    assert by_policy(JobTimeout("late"), retry_on=(ValueError,)) is Discarded
+    assert by_policy(JobTimeout("late"), retry_on=(TimeoutError,)) is Retried
+    assert by_policy(JobTimeout("late"), discard_on=(TimeoutError,)) is Discarded
+
+
+@pytest.mark.parametrize("error", [ArgumentError("no such argument"), StoreUnavailable("away")])
+def test_our_own_errors_are_worth_another_attempt_unless_the_job_says_otherwise(error: TreadleError) -> None:
+    assert by_policy(error, retry_on=(ValueError,)) is Retried
+    assert by_policy(error, discard_on=(type(error),)) is Discarded
+
+
+def test_a_job_that_expired_is_not_tried_again() -> None:
+    assert by_policy(Expired("late")) is Discarded
+
+
+def test_a_foreign_jobs_errors_are_judged_by_the_same_policy() -> None:
+    options = JobOptions(executor="loop", discard_on=(ValueError,))
+    assert after_error(job(origin="sidekiq"), ValueError(), FAILURE, options, jitter=0.5) == Discarded(FAILURE)
 
 
 # Deaths and overruns

@@ -10,16 +10,15 @@ from typing import Any, TypeVar
 
 from tests.stores.places import ManualClock
 from treadle.core.arguments import Shape, Signature
-from treadle.core.backoff import Backoff
 from treadle.core.inject import Provider, sources
 from treadle.core.job import Job, JobView, NewJob
-from treadle.core.options import Executor, JobOptions
+from treadle.core.options import JobOptions, Unknown
 from treadle.core.results import ReturnedValue
 from treadle.hooks import events as happened
 from treadle.hooks.events import Event, Events
 from treadle.hooks.middleware import AroundPerform
 from treadle.runtime.attempt import Attempt
-from treadle.runtime.handler import Handler
+from treadle.runtime.handler import Handler, OnDiscard
 from treadle.runtime.page import new_page
 from treadle.runtime.slots import Group, Slots
 from treadle.runtime.worker import Setting, Worker
@@ -43,29 +42,21 @@ ENDS = (
 _numbers = itertools.count(1)
 
 
-def handler_of(
-    function: Callable[..., Any],
-    *,
-    executor: Executor | None = None,
-    timeout: float | None = None,
-    backoff: Backoff | None = None,
-    record: bool = False,
-    max_attempts: int = 5,
-) -> Handler:
+def handler_of(function: Callable[..., Any], *, on_discard: Sequence[OnDiscard] = (), **options: Any) -> Handler:
     """What a registered job of this function is to the runtime."""
-    is_async = iscoroutinefunction(function)
-    options = JobOptions(
-        queue="default",
-        max_attempts=max_attempts,
-        timeout=timeout,
-        executor=executor or ("loop" if is_async else "thread"),
-        backoff=backoff,
-        record=record,
+    name, is_async = function.__name__, iscoroutinefunction(function)
+    usual = {"executor": "loop" if is_async else "thread", "max_attempts": 5}
+    chosen = JobOptions(**usual | options)
+    return Handler(
+        name=name,
+        function=function,
+        signature=Signature(name, function),
+        options=chosen,
+        is_async=is_async,
+        on_discard=on_discard,
+        sources=sources(function, name),
+        result=ReturnedValue(name, function) if chosen.record else None,
     )
-    name = function.__name__
-    signature = Signature(name, function)
-    result = ReturnedValue(name, function) if record else None
-    return Handler(name, function, signature, options, is_async, sources=sources(function, name), result=result)
 
 
 def attempt_of(function: Callable[..., Any], *args: Any, **options: Any) -> Attempt:
@@ -143,6 +134,7 @@ class Desk:
         process_command: Sequence[str] = (),
         stuck_limit: int = 100,
         overrides: Mapping[Provider, object] = MappingProxyType({}),
+        unknown: Unknown = "release",
     ) -> AbstractAsyncContextManager[Worker]:
         """A worker that claims until the block ends, and then drains without grace."""
         setting = Setting(
@@ -154,6 +146,7 @@ class Desk:
             process_command=process_command,
             stuck_limit=stuck_limit,
             overrides=overrides,
+            unknown=unknown,
         )
         return _working(store or self.store, Slots(groups), setting)
 

@@ -1,6 +1,7 @@
 """Sync jobs run on a pool of threads, and what tells them to stop hits the right one or nobody."""
 
 import asyncio
+import gc
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -48,12 +49,14 @@ def on(limit: int, story: Callable[[ThreadRunners, Replies], Coroutine[Any, Any,
 
 @contextmanager
 def switching_often() -> Iterator[None]:
-    """Let threads take turns so often that races come to light."""
+    """Let threads take turns so often that races come to light; garbage of other tests is not theirs."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
+    gc.disable()
     try:
         yield
     finally:
+        gc.enable()
         sys.setswitchinterval(before)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.runtime.desk import Desk, play
 from tests.stores.places import NOON
-from treadle.core.job import Job, JobView
+from treadle.core.job import Job, JobView, NewJob
 from treadle.core.states import State
 from treadle.errors import Cancel, Retry, Snooze
 from treadle.hooks.current import current_job
@@ -215,6 +215,36 @@ def test_an_unknown_job_holds_up_nobody() -> None:
         assert len(desk.of(JobUnknown)) == 20
 
     play(story)
+
+
+def test_only_the_first_unknown_job_of_a_name_is_marked_as_such_for_one_warning_is_enough() -> None:
+    async def story(desk: Desk) -> list[tuple[str, bool]]:
+        async with desk.working([ONE]):
+            for count, name in enumerate(("first", "second", "first", "second"), 1):
+                await desk.put(name)
+                await desk.until(JobUnknown, count)
+        return [(event.job.name, event.first) for event in desk.of(JobUnknown)]
+
+    assert play(story) == [("first", True), ("second", True), ("first", False), ("second", False)]
+
+
+def test_a_worker_may_let_unknown_jobs_fail_as_its_peers_do() -> None:
+    async def story(desk: Desk) -> tuple[JobView, JobView]:
+        (job_id,) = await desk.put("os.system")
+        (last,) = await desk.store.insert([NewJob(name="os.system", queue="default", args=b"{}", max_attempts=1)])
+        async with desk.working(unknown="fail") as worker:
+            await desk.until(JobRetried)
+            await desk.until(JobDiscarded)
+            assert worker.tally == (0, 1, 1)
+        assert not desk.of(JobUnknown)
+        return await desk.view(job_id), await desk.view(last)
+
+    retried, discarded = play(story)
+    assert (retried.state, retried.attempt) == (State.RETRYABLE, 1)
+    assert after(retried) == pytest.approx(17.0)
+    assert "UnknownJob" in retried.errors[0].error
+    assert 'job "os.system" is not registered in this app' in retried.errors[0].error
+    assert discarded.state is State.DISCARDED
 
 
 def test_arguments_that_do_not_bind_fail_the_attempt_by_name() -> None:

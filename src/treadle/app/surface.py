@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from treadle.core.clock import Clock
 from treadle.core.inject import Provider
 from treadle.core.job import NewJob
-from treadle.core.options import JobDefaults
+from treadle.core.options import JobDefaults, Unknown
 from treadle.hooks.events import Events
 from treadle.hooks.middleware import AroundPerform
 from treadle.runtime.handler import Handler
@@ -33,6 +33,7 @@ class App(Protocol):
     max_payload: int
     defaults: JobDefaults
     overrides: dict[Provider, object]
+    unknown: Unknown
     reference: str
 
     @property

@@ -50,6 +50,7 @@ def worker_setting(app: App, helper: Sequence[str], stuck_limit: int) -> Setting
         process_command=helper,
         stuck_limit=stuck_limit,
         overrides=app.overrides,
+        unknown=app.unknown,
     )
 
 

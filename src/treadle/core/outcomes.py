@@ -4,8 +4,8 @@ import msgspec
 
 from treadle.core import backoff
 from treadle.core.job import Job
-from treadle.core.options import SECONDS_LIMIT
-from treadle.errors import Cancel, Retry, Snooze
+from treadle.core.options import SECONDS_LIMIT, JobOptions
+from treadle.errors import Cancel, Expired, JobTimeout, Retry, Snooze, TreadleError
 
 UNKNOWN_JOB_DELAY = 30.0
 DEATHS_ALLOWED = 3
@@ -77,26 +77,39 @@ Outcome = Completed | Retried | Discarded | Snoozed | Cancelled | Released | Set
 COMPLETED = Completed()
 
 
-def after_error(
-    job: Job, error: BaseException, failure: Failure, *, custom: backoff.Backoff | None, jitter: float
-) -> Outcome:
-    """The outcome of an attempt that raised. `custom` is the job's own back-off; `jitter` is drawn from [0, 1).
+def after_error(job: Job, error: BaseException, failure: Failure, options: JobOptions, *, jitter: float) -> Outcome:
+    """The outcome of an attempt that raised; `jitter` is drawn from [0, 1).
 
-    Raises whatever `custom` raises, and TypeError or ValueError where it or a signal gives no number of seconds.
+    Raises whatever the job's own back-off raises, and TypeError or ValueError where it or a signal gives no number of
+    seconds.
     """
     match error:
         case Snooze():
             return Snoozed(_seconds(error.seconds))
         case Cancel():
             return Cancelled(_clean(str(error.reason))[:MESSAGE_LIMIT])
-        case _ if job.attempt >= job.max_attempts:
+        case _ if _was_last(job, error, options):
             return Discarded(failure)
         case Retry():
             return Retried(_seconds(error.seconds), failure)
-        case _ if custom is not None:
-            return Retried(_seconds(custom(job.attempt)), failure)
+        case _ if options.backoff is not None:
+            return Retried(_seconds(options.backoff(job.attempt)), failure)
         case _:
             return after_failure(job, failure, jitter=jitter)
+
+
+def _was_last(job: Job, error: BaseException, options: JobOptions) -> bool:
+    """Whether no attempt is left, or another would be worth nothing by what the job says of this error."""
+    if job.attempt >= job.max_attempts or isinstance(error, Expired):
+        return True
+    if isinstance(error, Retry):
+        return False
+    if isinstance(error, options.discard_on):
+        return True
+    if options.retry_on is None or isinstance(error, options.retry_on):
+        return False
+    # Our own errors say nothing of what the job does: its arguments may fit a newer worker, a store may come back.
+    return isinstance(error, JobTimeout) or not isinstance(error, TreadleError)
 
 
 def after_failure(job: Job, failure: Failure, *, jitter: float) -> Outcome:

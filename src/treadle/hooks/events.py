@@ -81,10 +81,11 @@ class JobReleased(Event, frozen=True, kw_only=True):
 
 
 class JobUnknown(Event, frozen=True, kw_only=True):
-    """A job came whose name is not registered here; it was put back, due `after` seconds later."""
+    """A job came, the `first` of its name or not, which is not registered here; it was put back for `after` seconds."""
 
     job: Job
     after: float
+    first: bool = True
 
 
 class ClaimLost(Event, frozen=True, kw_only=True):

@@ -65,7 +65,8 @@ LINES: dict[type[Event], tuple[Log, int, Callable[..., str]]] = {
     happened.JobUnknown: (
         jobs,
         logging.WARNING,
-        lambda e: f"{_job(e)} is not registered in this app; put back for {e.after:g} s",
+        # It may come every 30 seconds until a newer worker does: one line for its name is enough.
+        lambda e: f"{_job(e)} is not registered in this app; put back for {e.after:g} s" if e.first else "",
     ),
     happened.JobStuck: (
         jobs,
@@ -143,6 +144,8 @@ class _Writer:
 
     def __call__(self, event: Event) -> None:
         text, job = self.text(event), getattr(event, "job", None)
+        if not text:
+            return
         if job is None:
             self.logger.log(self.level, "%s", text)
             return

@@ -56,8 +56,15 @@ class Attempt:
         self.thread: object = None
         self.waiting: Future[Any] | None = None
 
+    def blamed(self, error: BaseException) -> BaseException:
+        """The error as the job's author knows it: a JobTimeout in place of what stopped the body at its time-out."""
+        if self.stop is not Stop.TIMEOUT or not isinstance(error, asyncio.CancelledError | Interrupted):
+            return error
+        timeout = JobTimeout(f"ran longer than its time-out of {self.handler.options.timeout:g} s")
+        return timeout.with_traceback(error.__traceback__)
+
     def conclude(self, value: object, error: BaseException | None, jitter: float) -> Outcome | None:
-        """What becomes of the job; None where its claim is no longer ours.
+        """What becomes of the job after this `blamed` error, if any; None where its claim is no longer ours.
 
         A body that was told to stop and returned all the same has completed.
         """
@@ -70,19 +77,7 @@ class Attempt:
             return after_stop(self.claim.job)
         if self.stop is None or not isinstance(error, asyncio.CancelledError | Interrupted):
             return self.handler.raised(self.claim.job, error, jitter)
-        return self._stopped(self.stop, error, jitter)
-
-    def _stopped(self, why: Stop, error: BaseException, jitter: float) -> Outcome | None:
-        match why:
-            case Stop.TIMEOUT:
-                timeout = JobTimeout(f"ran longer than its time-out of {self.handler.options.timeout:g} s")
-                return self.handler.raised(self.claim.job, timeout.with_traceback(error.__traceback__), jitter)
-            case Stop.CANCEL:
-                return Cancelled(why.value)
-            case Stop.SHUTDOWN:
-                return after_stop(self.claim.job)
-            case Stop.GONE:
-                return None
+        return None if self.stop is Stop.GONE else Cancelled(self.stop.value)
 
 
 @coroutine

@@ -56,7 +56,7 @@ class Handler(msgspec.Struct, frozen=True):
         """The outcome of a body that raised; a wait of which no seconds can be made is reported, and replaced."""
         failure = Failure.of(error, user_traceback(error))
         try:
-            return after_error(job, error, failure, custom=self.options.backoff, jitter=jitter)
+            return after_error(job, error, failure, self.options, jitter=jitter)
         except BaseException as broken:  # noqa: BLE001 - user code: the back-off function, or a signal's seconds
             text = f"{failure.traceback}\nits next run could not be timed:\n{user_traceback(broken)}"
             return after_failure(job, Failure.of(error, text), jitter=jitter)

@@ -9,14 +9,25 @@ back with their owner, which whoever enrolled it makes leave.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import inf
 
 import msgspec
 
 from treadle.core.clock import Clock
 from treadle.core.inject import Provider
-from treadle.core.outcomes import UNKNOWN_JOB_DELAY, Completed, Discarded, Outcome, Released, Retried
-from treadle.errors import StoreError
+from treadle.core.options import Unknown
+from treadle.core.outcomes import (
+    UNKNOWN_JOB_DELAY,
+    Completed,
+    Discarded,
+    Failure,
+    Outcome,
+    Released,
+    Retried,
+    after_failure,
+)
+from treadle.errors import Expired, JobFailed, StoreError, UnknownJob
 from treadle.hooks.events import (
     ClaimLost,
     Events,
@@ -28,10 +39,11 @@ from treadle.hooks.events import (
     WorkerFenced,
 )
 from treadle.hooks.middleware import AroundPerform
-from treadle.runtime.attempt import Attempt, Interrupted, Stop
+from treadle.runtime.attempt import Attempt, FailedInProcess, Interrupted, Stop
 from treadle.runtime.audit import Audit
 from treadle.runtime.claimer import Claimer
 from treadle.runtime.deadlines import Deadlines
+from treadle.runtime.discards import Discards
 from treadle.runtime.executors import Executors
 from treadle.runtime.handler import Resolve
 from treadle.runtime.memory import resident
@@ -45,12 +57,14 @@ from treadle.stores.contract import Claim, Consumes, Settled, Settlement
 
 LAST_WORD = 2.0
 LEAST_WORD = 0.5
+UNKNOWN_NAMES = 1000
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is given by whoever puts it together.
 
     `stuck_limit`: recycle the process at so many stuck jobs. `overrides`: values that take the place of a provider's.
+    `unknown`: what becomes of a job that `resolve` does not know.
     """
 
     resolve: Resolve
@@ -61,6 +75,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     process_command: Sequence[str]
     stuck_limit: int
     overrides: Mapping[Provider, object] = {}
+    unknown: Unknown = "release"
 
 
 class Worker:
@@ -81,6 +96,8 @@ class Worker:
         self._free = list(range(slots.limit))
         # The slots of jobs that must not run again: until the store knows their outcome they may have run.
         self._marked: dict[Key, int] = {}
+        self._unknown: set[str] = set()
+        self._discards = Discards()
         self._loop = asyncio.get_running_loop()
         patience = Patience(setting.clock, setting.events, setting.jitter)
         self._settler = Settler(store, owner, patience, self._settled, self._refused)
@@ -145,6 +162,7 @@ class Worker:
         await self._claimer.stop()
         self._release_waiting()
         await self._wait_for_end(grace)
+        self._discards.stop()
         for attempt in list(self._running.values()):
             self._stop(attempt, Stop.SHUTDOWN)
         # One that was told to stop at once does not wait long for threads that do not.
@@ -172,15 +190,25 @@ class Worker:
         for claim in claims:
             handler = self._setting.resolve(claim.job.name)
             if handler is None:
-                self._put_back(claim)
+                self._refuse(claim)
                 continue
             attempt = Attempt(claim, handler)
             self._attempts[claim.key] = attempt
             self._executors.submit(attempt)
 
-    def _put_back(self, claim: Claim) -> None:
-        self._setting.events.emit(JobUnknown(job=claim.job, after=UNKNOWN_JOB_DELAY))
-        self._settler.add(Settlement(claim, Released(UNKNOWN_JOB_DELAY)), hurry=False)
+    def _refuse(self, claim: Claim) -> None:
+        """Put a job back whose name nobody answers to, for another worker, or let it fail as peers do."""
+        job = claim.job
+        if self._setting.unknown == "release":
+            # Names may be forged: they must not fill the memory.
+            first = job.name not in self._unknown and len(self._unknown) < UNKNOWN_NAMES
+            if first:
+                self._unknown.add(job.name)
+            self._setting.events.emit(JobUnknown(job=job, after=UNKNOWN_JOB_DELAY, first=first))
+            self._settler.add(Settlement(claim, Released(UNKNOWN_JOB_DELAY)), hurry=False)
+            return
+        failure = Failure.of(UnknownJob(f'job "{job.name}" is not registered in this app'))
+        self._settle(claim, after_failure(job, failure, jitter=self._setting.jitter()))
 
     def _begin(self, attempt: Attempt) -> bool:
         key = attempt.claim.key
@@ -191,10 +219,15 @@ class Worker:
         attempt.slot = self._free.pop()
         self._page.marks[attempt.slot] = attempt.claim.mark
         attempt.started = self._setting.clock.steady()
+        job, expires = attempt.claim.job, attempt.handler.options.expires
+        if expires is not None and job.waited > expires:
+            text = f"expected to start within {expires:g} s of when it was due, got {job.waited:.1f} s"
+            self._done(attempt, None, Expired(text))
+            return False
         # A process job's time is counted again from when its process is ready.
         self._count_time(attempt, START_LIMIT if attempt.handler.options.executor == "process" else 0.0)
         if self._setting.events.wanted(JobStarted):
-            self._setting.events.emit(JobStarted(job=attempt.claim.job))
+            self._setting.events.emit(JobStarted(job=job))
         return True
 
     def _count_time(self, attempt: Attempt, allowance: float = 0.0) -> None:
@@ -206,15 +239,36 @@ class Worker:
             self._deadlines.add(attempt)
 
     def _done(self, attempt: Attempt, value: object, error: BaseException | None) -> None:
-        self._leave_slot(attempt)
+        if error is not None:
+            error = attempt.blamed(error)
         outcome = attempt.conclude(value, error, self._setting.jitter())
+        seconds = self._setting.clock.steady() - attempt.started
+        if isinstance(outcome, Discarded) and attempt.handler.on_discard and attempt.stop is not Stop.SHUTDOWN:
+            self._call_discards(attempt, outcome, error, seconds)
+        else:
+            self._end(attempt, outcome, seconds)
+
+    def _call_discards(self, attempt: Attempt, outcome: Discarded, error: BaseException | None, seconds: float) -> None:
+        """It keeps its slot, for it may have to run again if the process dies now, but its time has ended."""
+        if attempt.deadline:
+            self._deadlines.remove(attempt)
+            attempt.deadline = 0.0
+        if error is None or isinstance(error, FailedInProcess):
+            error = JobFailed(f"{outcome.failure.error_class}: {outcome.failure.message}")
+        then = partial(self._end, attempt, outcome, seconds)
+        self._discards.call(attempt.handler, attempt.claim.job, error, then)
+
+    def _end(self, attempt: Attempt, outcome: Outcome | None, seconds: float) -> None:
+        self._leave_slot(attempt)
         if outcome is None:
             self._give(attempt.claim.key)
-            return
-        seconds = self._setting.clock.steady() - attempt.started
-        tell(self._setting.events, attempt.claim.job, outcome, seconds)
+        else:
+            self._settle(attempt.claim, outcome, seconds)
+
+    def _settle(self, claim: Claim, outcome: Outcome, seconds: float = 0.0) -> None:
+        tell(self._setting.events, claim.job, outcome, seconds)
         self._count(outcome)
-        self._settler.add(Settlement(attempt.claim, outcome), hurry=not self._attempts)
+        self._settler.add(Settlement(claim, outcome), hurry=not self._attempts)
 
     def _count(self, outcome: Outcome) -> None:
         completed, failed, discarded = self._page.tally
@@ -299,6 +353,7 @@ class Worker:
         if self.fenced:
             return
         self.fenced = True
+        self._discards.stop()
         self._setting.events.emit(WorkerFenced(owner=self.owner))
         self._attempts.clear()
         for attempt in list(self._running.values()):
