@@ -13,10 +13,7 @@ from treadle.errors import ConfigError
 
 Executor = Literal["loop", "thread", "process"]
 Unknown = Literal["release", "fail"]
-Unknown = Literal["release", "fail"]
 EXECUTORS: tuple[Executor, ...] = ("loop", "thread", "process")
-
-UNKNOWN: tuple[Unknown, ...] = ("release", "fail")
 
 UNKNOWN: tuple[Unknown, ...] = ("release", "fail")
 
@@ -193,14 +190,6 @@ def check_executor(value: object, what: str, function: Callable[..., Any], *, is
                 )
             return executor
     raise ConfigError(f"expected {what} to be one of {', '.join(EXECUTORS)}, got {_shown(value)}")
-
-
-def check_unknown(value: object, what: str) -> Unknown:
-    """What becomes of jobs that nobody here knows."""
-    for choice in UNKNOWN:
-        if value == choice:
-            return choice
-    raise ConfigError(f"expected {what} to be one of {', '.join(UNKNOWN)}, got {_shown(value)}")
 
 
 def check_unknown(value: object, what: str) -> Unknown:
