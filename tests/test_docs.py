@@ -13,7 +13,7 @@ import pytest
 import treadle
 from treadle import errors
 from treadle.app.settings import SETTINGS
-from treadle.core.options import CallSettings, ExternalSettings, JobDefaults, JobSettings
+from treadle.core.options import CallSettings, ExternalSettings, JobDefaults, JobSettings, WorkSettings
 from treadle.core.redact import SECRET
 from treadle.core.states import FINAL, MEANINGS, MOVES, WAITING, State
 from treadle.hooks import events
@@ -191,6 +191,11 @@ def test_the_options_of_an_external_job_and_of_all_jobs_are_told() -> None:
 )
 def test_every_option_of_a_call_has_its_row(heading: str, function: object) -> None:
     assert set(first_cells(section(page("api"), heading))) == keywords(function)
+
+
+def test_every_option_of_a_script_has_its_row() -> None:
+    documented = first_cells(section(page("api"), "### Options of `app.work()`"))
+    assert sorted(documented) == sorted(WorkSettings.__annotations__)
 
 
 def test_every_option_of_an_app_has_its_row() -> None:
