@@ -17,7 +17,7 @@ class Lane:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._starting = threading.Lock()
+        self._turning = threading.Lock()
         self._thread: threading.Thread | None = None
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._replies: dict[AbstractEventLoop, _Replies] = {}
@@ -30,27 +30,26 @@ class Lane:
         if replies is None:
             self._replies = {known: box for known, box in self._replies.items() if not known.is_closed()}
             replies = self._replies[loop] = _Replies(loop)
-        self._ensure_thread()
-        self._calls.put((call, future, replies))
+        # Under the lock: what comes before a stop is still run by its thread, what comes after finds a new one.
+        with self._turning:
+            if self._thread is None:
+                self._start()
+            self._calls.put((call, future, replies))
         return await future
 
     def stop(self) -> None:
         """End the thread when it has run what waits; harmless when repeated. A later call starts it again."""
-        with self._starting:
+        with self._turning:
             thread, calls = self._thread, self._calls
-            if thread is not None:
-                calls.put(None)
-                if thread is not threading.current_thread():
-                    thread.join()
             self._thread, self._calls = None, SimpleQueue()
+        if thread is not None:
+            calls.put(None)
+            if thread is not threading.current_thread():
+                thread.join()
 
-    def _ensure_thread(self) -> None:
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    thread = threading.Thread(target=_work, args=(self._calls,), name=self._name, daemon=True)
-                    thread.start()
-                    self._thread = thread
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=_work, args=(self._calls,), name=self._name, daemon=True)
+        self._thread.start()
 
 
 class _Replies:
