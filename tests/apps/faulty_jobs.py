@@ -268,3 +268,17 @@ async def fail_and_wait(number: int) -> None:
     with noted(number):
         if current_job().attempt == 1:
             raise ValueError("the first attempt fails")
+
+
+@app.job
+async def give_up(number: int) -> None:
+    """Fail; the process dies when that is told for the first time."""
+    with noted(number):
+        raise ValueError("it cannot be done")
+
+
+@give_up.on_discard
+async def tell_of_it(*_: object) -> None:
+    ledger.write("T", 0)
+    if ledger.first(0):
+        os._exit(7)

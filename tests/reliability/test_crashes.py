@@ -49,3 +49,12 @@ def test_sys_exit_and_a_lack_of_memory_are_ordinary_failures(bench: Bench, name:
     assert node.stops() == 0
     assert bench.book.runs[0] == 2
     bench.accounted(5, faults=1)
+
+
+def test_a_process_that_dies_while_it_tells_of_a_discard_tells_of_it_again(bench: Bench) -> None:
+    [job] = bench.enqueue(bench.new("give_up", number=0, max_attempts=1))
+    node = bench.start(Plan(lease=5.0))
+    [buried] = bench.appear("JobDiscarded")
+    assert (buried.job, buried.values["failure"]["message"]) == (job, "it cannot be done")
+    assert node.stops() == 0
+    assert bench.book.runs[0] == len(bench.book.of("T")) == 2

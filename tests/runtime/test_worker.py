@@ -217,6 +217,25 @@ def test_an_unknown_job_holds_up_nobody() -> None:
     play(story)
 
 
+def test_a_job_of_a_newer_program_runs_when_a_worker_comes_that_knows_it_and_has_lost_no_attempt() -> None:
+    async def welcome() -> int:
+        return current_job().attempt
+
+    async def story(desk: Desk) -> Result | None:
+        (job_id,) = await desk.put("welcome")
+        for count in (1, 2):
+            async with desk.working():
+                await desk.until(JobUnknown, count)
+            desk.clock.advance(30.0)
+            await desk.store.stage(10)
+        desk.job(welcome, record=True)
+        async with desk.working():
+            await desk.until(JobCompleted)
+        return await desk.store.result(job_id)
+
+    assert play(story) == Result(State.COMPLETED, b"1")
+
+
 def test_only_the_first_unknown_job_of_a_name_is_marked_as_such_for_one_warning_is_enough() -> None:
     async def story(desk: Desk) -> list[tuple[str, bool]]:
         async with desk.working([ONE]):
