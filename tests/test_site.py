@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.pages import DOCS, ROOT
+from treadle.cli.main import treadle
 
 CONTENTS = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -54,3 +55,9 @@ def test_readers_see_every_block_but_those_that_are_hidden(site: Path, page: Pat
     prose = re.sub(r"<pre.*?</pre>", "", shown, flags=re.DOTALL)
     # A fence, a list or a pipe that this Markdown reads otherwise than others is shown as it was typed.
     assert not re.search(r"```|\\\||^\* ", prose, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: str(page.name))
+def test_every_command_that_a_page_names_is_one_of_treadle(page: Path) -> None:
+    named = re.findall(r"(?:`|^\$ |^)treadle ([a-z]+)", page.read_text("utf-8"), re.MULTILINE)
+    assert set(named) <= set(treadle.commands)
