@@ -9,6 +9,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
+from tests.proxy import CutProxy
 from tests.reliability.bench import LIMIT, Bench, on_one_store
 from tests.servers import RedisServer, wait_until
 from treadle.runtime.plan import Plan
@@ -92,3 +93,19 @@ def test_a_process_with_the_name_of_a_dead_one_is_another_owner(bench: Bench) ->
     bench.release(*range(3))
     bench.done(3)
     bench.accounted(3, faults=3)
+
+
+@pytest.mark.parametrize("url", ["redis"], indirect=True)
+def test_a_process_that_cannot_reach_the_store_when_it_may_begin_is_replaced(
+    bench: Bench, redis_proxy: CutProxy
+) -> None:
+    node = bench.start(Plan(lease=5.0), TREADLE_URL=redis_proxy.url).works()
+    cuts = redis_proxy.cuts
+    redis_proxy.cut_request(matching=b"PING")
+    os.kill(node.ready[0], signal.SIGKILL)
+    wait_until(lambda: redis_proxy.cuts > cuts, LIMIT, "the next process is cut off")
+    wait_until(lambda: node.ready, LIMIT, "another takes its place")
+    bench.fill("tick", range(3))
+    bench.done(3)
+    assert node.stops() == 0
+    bench.accounted(3)

@@ -108,12 +108,12 @@ def test_a_node_that_is_full_or_quiet_lives(bench: Bench) -> None:
     bench.fill("hold", range(10), folder=str(bench.folder))
     wait_until(lambda: len(bench.book.running) == 10, LIMIT, "all slots are taken")
     pass_(bench, QUICK.fetch_within + 1.0)
-    assert show(node, "livez").status == 200
+    turns(node, "livez", 200)
     os.kill(node.ready[0], signal.SIGTSTP)
     bench.release(*range(10))
     bench.done(10)
     pass_(bench, QUICK.fetch_within + 1.0)
-    assert show(node, "livez").status == 200
+    turns(node, "livez", 200)
     assert node.stops() == 0
 
 
@@ -138,7 +138,7 @@ def test_a_node_is_ready_until_it_drains_and_lives_while_it_does(bench: Bench) -
     node.send(signal.SIGTERM)
     assert turns(node, "readyz", 503) == "the node is draining\n"
     pass_(bench, QUICK.fetch_within + 1.0)
-    assert show(node, "livez").status == 200
+    turns(node, "livez", 200)
     bench.release(0)
     assert node.ends() == 0
 
