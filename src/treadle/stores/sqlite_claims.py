@@ -1,6 +1,5 @@
 """Who holds what on SQLite: owners and their leases; claims lent, found again and given back."""
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from sqlite3 import Connection
 from typing import Any, Literal
@@ -9,11 +8,12 @@ import msgspec
 
 from treadle.core.outcomes import LOST
 from treadle.errors import Fenced, NotEnrolled
+from treadle.log import Log
 from treadle.stores.contract import Claim, Demand, Rescued
 from treadle.stores.oban import attempted_by, error_object, failure_text, instant, job_of, poison, stamp
 from treadle.stores.statements import statement
 
-_log = logging.getLogger("treadle.stores.sqlite")
+_log = Log("treadle.stores.sqlite")
 _ids = msgspec.json.Encoder().encode
 
 # A claim that meets poison looks again, at more rows, but not for ever: the next claim goes on.
