@@ -1,6 +1,7 @@
 """A worker with jobs that must not run again: what its parent may read off its page, and what a stop does to them."""
 
 import asyncio
+import threading
 
 from tests.runtime.desk import OWNER, Desk, play
 from tests.runtime.doors import Door
@@ -80,6 +81,28 @@ def test_a_stop_ends_what_has_begun_and_gives_back_what_has_not() -> None:
         assert states == [State.DISCARDED, State.DISCARDED, State.AVAILABLE]
         assert LOST.message in (await desk.view(ids[0])).errors[0].error
         assert not desk.of(JobReleased)
+
+    play(story)
+
+
+def test_a_thread_that_does_not_stop_is_lost_when_its_owner_leaves() -> None:
+    async def story(desk: Desk) -> None:
+        def welcome() -> None:
+            release.wait()
+
+        release = threading.Event()
+        [once, other] = [*await put(desk, desk.job(welcome)), *await put(desk, "welcome", rerun=True)]
+        page = new_page(2)
+        worker = worker_of(desk, Door(desk.store), page)
+        worker.start()
+        await desk.until(JobStarted, 2)
+        await worker.drain(0.0)
+        await worker.close()
+        assert sum(mark != 0 for mark in page.marks) == 2
+        assert await desk.store.leave(OWNER) == 2
+        states = [(await desk.view(job_id)).state for job_id in (once, other)]
+        release.set()
+        assert states == [State.DISCARDED, State.AVAILABLE]
 
     play(story)
 
