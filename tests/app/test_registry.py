@@ -28,8 +28,10 @@ def refusal(call: Callable[[], object]) -> str:
 
 
 @pytest.fixture
-def app() -> Treadle:
-    return Treadle("sqlite://")
+def app() -> Iterator[Treadle]:
+    app = Treadle("sqlite://")
+    yield app
+    app.close()
 
 
 async def start(app: Treadle) -> None:
