@@ -72,4 +72,5 @@ def give_up(text: str) -> None:
 def pay(
     amount: int, iban: str, pin: str, *, api_key: str = "", profile: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    return {"paid": amount, "token": iban}
+    """A negative amount makes its value one that cannot be kept."""
+    return {"paid": amount if amount > 0 else {1}, "token": iban}

@@ -20,6 +20,7 @@ def test_a_log_with_arguments_shows_no_secret(url: str, form: str) -> None:
     talk.insert("pay", amount=5, **SECRETS)
     talk.insert("pay", amount=5, **SECRETS | {"iban": [CANARY]})
     talk.insert("pay", amount="a lot", **SECRETS)
+    talk.insert("pay", amount=-5, **SECRETS)
     talk.insert("pay", amount=5, **SECRETS | {"profile": [{"card_number": CANARY}]})
     talk.insert("nobody_knows_me", password=CANARY, profile={"token": CANARY})
     log = talk.work("--log-args", "--log-level", "debug", "--log-format", form)
@@ -27,7 +28,7 @@ def test_a_log_with_arguments_shows_no_secret(url: str, form: str) -> None:
     assert "failed for good" in log
     assert "Ada" in log
     assert "***" in log
-    assert "got a value that is not shown" in log
+    assert log.count("got a value that is not shown") > 2
     found = [line for line in log.splitlines() if CANARY in line]
     # A list has no names where nobody knows the job.
     assert [line for line in found if "nobody_knows_me" not in line] == []

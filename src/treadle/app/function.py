@@ -75,7 +75,7 @@ class Declaration:
             is_async=is_async,
             on_discard=self.on_discard,
             sources=sources(function, f'job "{self.name}"'),
-            result=ReturnedValue(self.name, function) if options.record else None,
+            result=ReturnedValue(self.name, function, redact) if options.record else None,
         )
 
     @cached_property
