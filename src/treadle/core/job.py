@@ -29,6 +29,10 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     meta: Mapping[str, Any] = {}
     rerun: bool = True
 
+    def __repr__(self) -> str:
+        """Without what it carries, which may be secret."""
+        return f"NewJob(name={self.name!r}, queue={self.queue!r})"
+
 
 class Job(msgspec.Struct, frozen=True):
     """One enqueued unit of work as its body sees it.
@@ -51,6 +55,10 @@ class Job(msgspec.Struct, frozen=True):
     waited: float = 0.0
     tags: tuple[str, ...] = ()
     meta: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        """Without what it carries, which may be secret."""
+        return f"Job(id={self.id!r}, name={self.name!r}, queue={self.queue!r}, attempt={self.attempt})"
 
 
 class JobError(msgspec.Struct, frozen=True):
