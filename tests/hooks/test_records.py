@@ -114,3 +114,12 @@ def test_the_log_of_a_worker_names_the_job_in_every_kind_of_process(tmp_path: Pa
     assert said == {f"said by {name}": None if name == "outside" else jobs[name] for name in names}
     told = [line["job"]["name"] for line in log if line["logger"] == "treadle.jobs"]
     assert sorted(told) == sorted(names * 2)
+
+
+@pytest.mark.parametrize("lines", [Console(colours=True)], indirect=True)
+def test_on_a_terminal_levels_have_colours(lines: Lines) -> None:
+    LOGGER.warning("WARNING of a storm")
+    LOGGER.debug("no colour")
+    first, second = lines.text.splitlines()
+    assert first.endswith(" \x1b[33mWARNING\x1b[0m tests.hooks.records: WARNING of a storm")
+    assert second.endswith(" DEBUG   tests.hooks.records: no colour")

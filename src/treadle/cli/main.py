@@ -8,6 +8,7 @@ from typing import NoReturn
 import click
 
 from treadle.cli.demo import demo
+from treadle.cli.dev import dev
 from treadle.cli.doctor import doctor
 from treadle.cli.enqueue import enqueue
 from treadle.cli.exits import Exit
@@ -44,7 +45,7 @@ def version(*, as_json: bool) -> None:
         click.echo(f"treadle {versions['treadle']} on Python {versions['python']}")
 
 
-for command in (work, enqueue, jobs, queues, doctor, version, demo):
+for command in (work, dev, enqueue, jobs, queues, doctor, version, demo):
     treadle.add_command(command)
 
 
@@ -66,7 +67,7 @@ def _run() -> int:
     try:
         code = treadle.main(prog_name="treadle", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        click.echo(_usage(error), err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
@@ -76,6 +77,15 @@ def _run() -> int:
         click.echo(f"treadle: {one_line(str(error))}", err=True)
         return Exit.NOT_FOUND if isinstance(error, UnknownJob) else Exit.FAILED
     return code if isinstance(code, int) else Exit.OK
+
+
+def _usage(error: click.ClickException) -> str:
+    """What was wrong in one line, or the whole help where nothing was asked for."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None and isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return context.get_help()
+    see = f" (see {context.command_path} --help)" if context is not None else ""
+    return f"treadle: {one_line(error.format_message())}{see}"
 
 
 def _quietly() -> int:

@@ -3,9 +3,9 @@
 import asyncio
 import signal
 from functools import partial
+from typing import Protocol
 
 from treadle.log import Log
-from treadle.runtime.node import Node
 from treadle.runtime.traces import stacks
 
 _log = Log("treadle.processes")
@@ -15,10 +15,30 @@ IGNORABLE = ("INT", "HUP", "QUIT")
 """What `nohup` and a shell that starts in the background set to be ignored; it stays ignored."""
 
 
+class Worked(Protocol):
+    """What is told of signals: a node, or what stands for one."""
+
+    def stop(self) -> None:
+        """Drain."""
+        ...
+
+    def stop_now(self) -> None:
+        """Stop what runs at once."""
+        ...
+
+    def quiet(self) -> None:
+        """Claim no more."""
+        ...
+
+    def show_stacks(self) -> None:
+        """Log the stacks of every process."""
+        ...
+
+
 class Signals:
     """Hands signals on to a node. `interrupted` is set by INT."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Worked) -> None:
         self._node = node
         self._stopping = False
         self.interrupted = False

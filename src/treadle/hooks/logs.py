@@ -1,6 +1,7 @@
 """Log lines, drawn from events; and handlers for programs that have set up none."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,13 +35,15 @@ def log_events(events: Events, show: ShowArguments | None = None) -> None:
 def setup_logging(form: str, level: str = "info") -> None:
     """Log to stderr from this level, as text or with `form` "json" as one object a line.
 
-    A root that has handlers is left alone, and so is all where `form` is empty.
+    On a terminal levels have colours, unless NO_COLOR is set (https://no-color.org). A root that has handlers is left
+    alone, and so is all where `form` is empty.
     """
     root = logging.getLogger()
     if not form or root.handlers:
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Json() if form == "json" else Console())
+    colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    handler.setFormatter(Json() if form == "json" else Console(colours=colours))
     handler.addFilter(JobContext())
     root.addHandler(handler)
     root.setLevel(level.upper())

@@ -13,6 +13,9 @@ from treadle.hooks.current import running_job
 
 _INDENT = "\n    "
 
+# Codes of ECMA-48: green, yellow, red, bold red.
+_COLOURS = {logging.INFO: "32", logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "1;31"}
+
 # In ASCII: a lone surrogate in some job's name must not cost the line.
 _encode = json.JSONEncoder().encode
 
@@ -42,15 +45,18 @@ def fields(job: Job | None) -> dict[str, object]:
 
 
 class Console(logging.Formatter):
-    """A record as text; one that a job wrote itself has that job before its message."""
+    """A record as text; one that a job wrote itself has that job before its message. A level may have a colour."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, colours: bool = False) -> None:
         super().__init__("%(asctime)s %(process)d %(levelname)-7s %(name)s%(treadle_where)s: %(message)s")
+        self._colours = _COLOURS if colours else {}
 
     def format(self, record: logging.LogRecord) -> str:
         """The text of a record."""
         record.__dict__["treadle_where"] = _where(record)
-        return block(super().format(record)).replace("\n", _INDENT)
+        text = block(super().format(record)).replace("\n", _INDENT)
+        level, colour = record.levelname, self._colours.get(record.levelno)
+        return text.replace(level, f"\x1b[{colour}m{level}\x1b[0m", 1) if colour else text
 
 
 class Json(logging.Formatter):
