@@ -24,6 +24,7 @@ from treadle.runtime.plan import Plan
 async def _run(node: Node) -> int:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, node.stop)
+    loop.add_signal_handler(signal.SIGTSTP, node.quiet)
     return await node.run()
 
 

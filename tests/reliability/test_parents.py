@@ -109,3 +109,21 @@ def test_a_process_that_cannot_reach_the_store_when_it_may_begin_is_replaced(
     bench.done(3)
     assert node.stops() == 0
     bench.accounted(3)
+
+
+@on_one_store
+def test_a_quiet_node_stays_quiet_when_a_process_of_it_is_replaced(bench: Bench) -> None:
+    bench.fill("hold", range(1), folder=str(bench.folder))
+    node = bench.start(Plan(lease=1.0))
+    wait_until(lambda: bench.book.running, LIMIT, "the job runs")
+    node.send(signal.SIGTSTP)
+    bench.release(0)
+    bench.done(1)
+    os.kill(node.ready[0], signal.SIGKILL)
+    bench.appear("WorkerReady", 2)
+    bench.fill("tick", range(1, 3))
+    assert node.stops() == 0
+    assert bench.book.ended == 1
+    bench.start(Plan(lease=1.0))
+    bench.done(3)
+    bench.accounted(3)

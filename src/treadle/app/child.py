@@ -144,7 +144,7 @@ class _Process:
         match message["kind"]:
             case "go":
                 self._slots.apart = message["apart"]
-                await self._go(message["owner"])
+                await self._go(message["owner"], quiet=message["quiet"])
             case "join" if self._worker is not None:
                 self._worker.join()
             case "drain":
@@ -156,7 +156,7 @@ class _Process:
             case "stacks":
                 self._signalled("TTIN")
 
-    async def _go(self, owner: str) -> None:
+    async def _go(self, owner: str, *, quiet: bool) -> None:
         app = self._app
         await app.astore()
         limit = max(2, self._slots.limit // 2)
@@ -164,19 +164,27 @@ class _Process:
         worker = build_worker(app, owner, self._slots, self._page, helper=helper, stuck_limit=limit)
         worker.beat_limit = self._plan.lease * STALE
         reporter = Reporter(app.store, worker, app.clock.now(), self._asked)
-        self._periodics = [reporter.periodic(self._plan.lease / BEATS_PER_LEASE, jitter, reporting(app.events))]
-        if self._plan.listen is not None:
-            self._attempts.listen(app.events, timed=True)
-            self._periodics.append(
-                Periodic("metrics", self._tell, every=TELL_EVERY, jitter=jitter, on_error=reporting(app.events))
-            )
-        worker.start()
+        reporter.quiet = quiet
+        self._periodics = self._made_periodics(reporter)
+        if quiet:
+            await worker.quiet()
+        else:
+            worker.start()
         self._worker, self._reporter = worker, reporter
         self._stall.start()
         for periodic in self._periodics:
             periodic.start()
         self._keep(self._watch(worker))
         app.events.emit(WorkerReady(owner=owner, queues=self._slots.queues, concurrency=self._slots.limit))
+
+    def _made_periodics(self, reporter: Reporter) -> list[Periodic]:
+        events = self._app.events
+        on_error = reporting(events)
+        made = [reporter.periodic(self._plan.lease / BEATS_PER_LEASE, jitter, on_error)]
+        if self._plan.listen is not None:
+            self._attempts.listen(events, timed=True)
+            made.append(Periodic("metrics", self._tell, every=TELL_EVERY, jitter=jitter, on_error=on_error))
+        return made
 
     async def _tell(self) -> None:
         # A parent that is frozen reads nothing: what is not told now is told together with what follows.

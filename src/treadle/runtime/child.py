@@ -74,10 +74,13 @@ class Child:
         message = await self.receive()
         return None if message is None else msgspec.convert(message, Ready)
 
-    def go(self, owner: str, *, apart: bool) -> None:
-        """Let it claim as this owner, which is enrolled; `apart` until `join` nothing under a limit of the node."""
+    def go(self, owner: str, *, apart: bool, quiet: bool) -> None:
+        """Let it claim as this owner, which is enrolled.
+
+        `apart` until `join` nothing under a limit of the node, `quiet` nothing at all.
+        """
         self.owner = owner
-        self.send("go", owner=owner, apart=apart)
+        self.send("go", owner=owner, apart=apart, quiet=quiet)
 
     def join(self) -> None:
         """Let it claim everything: the one that it succeeds has ended."""

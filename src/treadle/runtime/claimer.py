@@ -100,7 +100,7 @@ class Claimer:
             async with self._call:
                 task.cancel()
             await asyncio.wait([task])
-            self._owes(False)
+        self._owes(False)
 
     async def _run(self) -> None:
         while True:

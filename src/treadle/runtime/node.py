@@ -70,6 +70,7 @@ class Node:
         self._alone: asyncio.Task[None] | None = None
         self._next_look = 0.0
         self._drain: Drain | None = None
+        self._quiet = False
         self._stopping = False
         self._stop_asked = asyncio.Event()
         self._last_chance = inf
@@ -103,7 +104,8 @@ class Node:
         return self.code
 
     def quiet(self) -> None:
-        """Claim no more; what runs goes on."""
+        """Claim no more, nor let those claim that take the place of others; what runs goes on."""
+        self._quiet = True
         for child in self._children:
             child.send("quiet")
 
@@ -242,7 +244,7 @@ class Node:
                 await self._patience.wait(error)
             else:
                 self._patience.reset()
-                child.go(owner, apart=any(other.outgoing for other in self._beside(child)))
+                child.go(owner, apart=any(other.outgoing for other in self._beside(child)), quiet=self._quiet)
                 self._front.ready()
                 return True
 
