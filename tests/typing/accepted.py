@@ -12,7 +12,8 @@ from treadle.core.states import State
 from treadle.hooks.events import JobCompleted
 from treadle.hooks.middleware import PerformNext
 
-app = Treadle("sqlite://", include=["shop.*.jobs"], defaults={"queue": "mail", "timeout": 30}, sync_in_loop="allow")
+app = Treadle("sqlite://", include=["shop.*.jobs"], defaults={"queue": "mail", "timeout": 30}, unknown="fail")
+notebook = Treadle(sync_in_loop="allow")
 
 
 class Connection:

@@ -104,6 +104,7 @@ app.work(log_level="loud")  # E: arg-type | reportArgumentType
 app.worker(processes=4)  # E: call-arg | reportCallIssue
 app.worker(queues=5)  # E: arg-type | reportArgumentType
 app.lifespan(plain(1))  # E: type-var | reportArgumentType
+Treadle(unknown="ignore")  # E: arg-type | reportArgumentType
 Treadle(sync_in_loop="maybe")  # E: arg-type | reportArgumentType
 
 
