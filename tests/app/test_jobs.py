@@ -79,21 +79,23 @@ def test_a_collection_belongs_to_one_app(app: Treadle) -> None:
     jobs = Jobs()
     app.include(jobs)
     app.include(jobs)
-    text = "expected a collection of jobs that nobody took yet, got one that belongs to another"
+    text = "expected a collection of jobs that nobody took yet, got one that belongs to another; make one for each"
     assert refusal(lambda: Treadle("sqlite://").include(jobs)) == text
 
 
 def test_collections_cannot_take_each_other_in_a_ring() -> None:
     outer, inner = Jobs(), Jobs()
     outer.include(inner)
-    text = "expected a collection of jobs that nobody took yet, got one that belongs to another"
+    text = "expected a collection of jobs that nobody took yet, got one that belongs to another; make one for each"
     assert refusal(lambda: inner.include(outer)) == text
     assert refusal(lambda: outer.include(outer)) == text
 
 
 @pytest.mark.parametrize("what", ["shop.jobs", None, Treadle("sqlite://")])
 def test_only_a_collection_is_taken(app: Treadle, what: Any) -> None:  # noqa: ANN401
-    assert refusal(lambda: app.include(what)) == f"expected a collection made by Jobs(), got {what!r:.80}"
+    assert refusal(lambda: app.include(what)) == (
+        f"expected a collection made by Jobs(), got {what!r:.80}; declare the jobs on one, and include that"
+    )
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -180,14 +182,16 @@ def test_an_external_job_cannot_have_the_name_of_another(app: Treadle) -> None:
 def test_an_option_that_only_a_worker_would_heed_is_refused_for_an_external_job(app: Treadle, option: str) -> None:
     given: Any = {option: 1}
     assert refusal(lambda: app.external("Mailer", **given)(first)) == (
-        'expected the options of job "Mailer" to be among queue, max_attempts, priority, tags, meta, redact, '
+        'expected the options of external job "Mailer" to be among queue, max_attempts, priority, tags, meta, redact, '
         f'got "{option}"'
     )
 
 
 def test_an_external_job_has_no_name_but_the_one_that_is_given(app: Treadle) -> None:
     decorator: Any = app.external
-    assert refusal(lambda: decorator(first)).startswith("expected the name of a job to be 1 to 127 letters, ")
+    assert refusal(lambda: decorator(first)).startswith(
+        'expected external() to be given a name, as in external("MyApp.Mailer"), got <function first'
+    )
 
 
 # What holds for all jobs of an app

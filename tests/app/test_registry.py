@@ -185,7 +185,7 @@ class Mailer:
 @pytest.mark.parametrize(
     ("what", "text"),
     [
-        ("mail", "expected a function that has a name, got 'mail'; give the job a name="),
+        ("mail", "expected a function, got 'mail'; options are named, as in job(name=...)"),
         (Mailer, "job \"Mailer\": expected a function, got <class 'tests.app.test_registry.Mailer'>"),
         (yields, 'job "yields": expected a function, got a generator: to call it runs nothing'),
         (yields_later, 'job "yields_later": expected a function, got a generator: to call it runs nothing'),
