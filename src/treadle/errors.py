@@ -14,7 +14,7 @@ class BlockingCall(ConfigError):
 
 
 class ArgumentError(TreadleError, TypeError):
-    """Arguments do not bind to the job's signature, or cannot be written as JSON exactly."""
+    """Arguments do not bind to the job's signature, are not of its types, or are nothing that JSON carries exactly."""
 
 
 class UnknownJob(TreadleError, LookupError):

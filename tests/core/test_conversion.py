@@ -148,7 +148,7 @@ AMSTERDAM = ZoneInfo("Europe/Amsterdam")
         (tuple[Tone, ...], (Tone.LOW, Tone.LOW)),
         (UserId, 7),
         (Positive, 7),
-        (Literal[1, "1"], "1"),
+        (Literal[1, 2], 2),
         (list[PurePosixPath], [PurePosixPath("a")]),
         (timedelta, timedelta.min),
         (datetime, datetime.max.replace(tzinfo=UTC)),

@@ -46,7 +46,7 @@ HASHABLE = [
     Typed(Colour, st.sampled_from(Colour)),
     Typed(Level, st.sampled_from(Level)),
     Typed(Tone, st.sampled_from(Tone)),
-    Typed(Literal["a", 1], st.sampled_from(["a", 1])),
+    Typed(Literal["a", "b"], st.sampled_from(["a", "b"])),
 ]
 LEAVES = [
     *HASHABLE,
