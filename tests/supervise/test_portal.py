@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import signal
+import subprocess
 import sys
 import threading
 from functools import partial
@@ -30,6 +31,16 @@ def test_a_coroutine_runs_on_the_portals_own_thread() -> None:
         assert portal.run(where()) == portal.run(where()) != threading.get_ident()
     finally:
         portal.close()
+
+
+def test_a_program_that_never_closes_ends_at_once_and_without_a_word() -> None:
+    program = (
+        "import asyncio; from treadle.supervise.portal import Portal\n"
+        "async def begin(): return asyncio.create_task(asyncio.Event().wait())\n"
+        "portal = Portal(); pending = portal.run(begin())"
+    )
+    done = subprocess.run([sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_the_coroutine_raises_comes_through() -> None:

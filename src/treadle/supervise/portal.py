@@ -4,14 +4,17 @@ import asyncio
 import concurrent.futures
 import os
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+PATIENCE = 1.0
+
 
 class Portal:
-    """Started at its first use, on any thread; made anew after a fork; ended by `close`.
+    """Started at its first use, on any thread; made anew after a fork; ended by `close`, at the latest by the program.
 
     `new_loop` makes the loop.
     """
@@ -22,6 +25,7 @@ class Portal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
+        self._end: weakref.finalize[..., Portal] | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine and wait for it; KeyboardInterrupt cancels it."""
@@ -67,6 +71,8 @@ class Portal:
             self.run(last())
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+            if self._end is not None:
+                self._end.detach()
         if loop is not None and thread is not None and self._pid == os.getpid():
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
@@ -85,6 +91,8 @@ class Portal:
                 self._thread = threading.Thread(target=_serve, args=arguments, name="treadle portal", daemon=True)
                 self._thread.start()
                 self._loop = started.result()
+                # Nobody must close anything, and what is pending when Python ends is complained of on stderr.
+                self._end = weakref.finalize(self, _stop, self._loop, self._thread, self._pid)
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
 
@@ -126,6 +134,13 @@ def _serve(
     loop.run_forever()
     loop.run_until_complete(_end_the_rest())
     loop.close()
+
+
+def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread, pid: int) -> None:
+    """End a loop that nobody closed, without waiting long for a body that holds it."""
+    if pid == os.getpid() and thread.is_alive() and thread is not threading.current_thread():
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(PATIENCE)
 
 
 async def _end_the_rest() -> None:
