@@ -127,12 +127,21 @@ def test_a_failure_in_a_process_is_the_jobs_failure_and_middleware_sees_it_as_on
     )
 
 
-def test_a_process_job_whose_app_no_other_process_can_find_fails_and_says_so(app: Treadle) -> None:
-    @app.job(executor="process", record=True, max_attempts=1)
+def test_a_process_job_whose_app_no_other_process_can_find_is_refused_at_the_start(app: Treadle) -> None:
+    @app.job(executor="process")
     def apart() -> None: ...
 
     async def story() -> None:
-        async with app.worker():
+        with pytest.raises(ConfigError, match='expected the app of the process job "apart" to be'):
+            await app.worker().__aenter__()
+
+    play(story)
+
+
+def test_a_process_job_that_comes_later_fails_where_no_other_process_can_find_its_app(app: Treadle) -> None:
+    async def story() -> None:
+        async with app.worker(queues=["default"]):
+            apart = app.job(executor="process", record=True, max_attempts=1, name="apart")(lambda: None)
             with pytest.raises(JobFailed, match="ended with exit code 1"):
                 await value_of(await apart.aenqueue())
 

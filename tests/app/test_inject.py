@@ -84,7 +84,7 @@ def test_a_provider_that_cannot_be_is_refused_at_the_first_enqueue_and_where_a_w
         assert str(caught.value) == (
             'job "welcome": expected the parameters of the provider '
             "test_a_provider_that_cannot_be_is_refused_at_the_first_enqueue_and_where_a_worker_starts.<locals>.users "
-            'to have defaults or to be injected, got "request", which nobody fills in'
+            'to have defaults or to be injected, got "request", which nobody fills in: a job belongs to no request'
         )
 
 

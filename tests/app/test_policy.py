@@ -163,5 +163,5 @@ def test_an_unknown_job_fails_where_the_app_says_so(url: str) -> None:
 
 
 def test_what_becomes_of_unknown_jobs_is_one_of_two_words() -> None:
-    with pytest.raises(ConfigError, match="expected unknown of an app to be one of release, fail, got 'drop'"):
+    with pytest.raises(ConfigError, match="expected unknown of an app to be release or fail, got 'drop'"):
         Treadle("sqlite://", unknown="drop")  # type: ignore[arg-type]

@@ -428,7 +428,7 @@ def test_every_call_that_runs_jobs_has_an_async_twin() -> None:
             assert await jobs.aadvance(3600) == {"retried": 1, "completed": 1}
             assert await jobs.arun(shop.square, 4) == 16
             for call in (jobs.drain, lambda: jobs.advance(1), lambda: jobs.run(shop.square, 4)):
-                with pytest.raises(BlockingCall, match=r"await a(drain|advance|run)"):
+                with pytest.raises(BlockingCall, match=r"await jobs\.a(drain|advance|run)\(\)"):
                     call()
         async with shop.app.testing(inline=True):
             assert await (await shop.square.aenqueue(5)) == 25

@@ -128,7 +128,8 @@ def test_an_option_that_is_wrong_says_what_was_expected(shell: Shell) -> None:
     done = shell.run("work", SHOP, "--processes", "many")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
-        "Error: Invalid value for '--processes': expected processes to be an integer from 1 to 32767, got 'many'"
+        "treadle: Invalid value for '--processes': expected processes to be an integer from 1 to 32767, got 'many' "
+        "(see treadle work --help)"
     )
 
 
@@ -145,7 +146,8 @@ def test_the_app_may_be_a_setting(shell: Shell) -> None:
     assert shell.ok("work", "--drain", TREADLE_APP=SHOP) == "no jobs\n"
     done = shell.run("work", "--drain")
     assert done.returncode == 2
-    assert done.stderr.endswith("Error: expected an APP such as shop.jobs:app, or TREADLE_APP, got neither\n")
+    text = "treadle: expected an APP such as shop.jobs:app, or TREADLE_APP, got neither (see treadle work --help)\n"
+    assert done.stderr == text
 
 
 def test_settings_come_from_the_environment_too(shell: Shell) -> None:

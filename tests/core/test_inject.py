@@ -101,7 +101,7 @@ def test_a_parameter_that_nobody_fills_in_is_refused_by_name() -> None:
 
     text = (
         'job "welcome": expected the parameters of the provider {} to have defaults or to be injected, '
-        'got "{}", which nobody fills in'
+        'got "{}", which nobody fills in: a job belongs to no request'
     )
     name = f"{test_a_parameter_that_nobody_fills_in_is_refused_by_name.__name__}.<locals>.users"
     assert refused(users) == text.format(name, "request")

@@ -53,7 +53,8 @@ def import_named(name: str, expected: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
-        raise ConfigError(f"expected {expected}, found no module {error.name!r}") from None
+        hint = '; leave out the ".py"' if name.endswith(".py") else ""
+        raise ConfigError(f"expected {expected}, found no module {error.name!r}{hint}") from None
 
 
 def _check(pattern: str) -> None:

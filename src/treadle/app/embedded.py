@@ -13,6 +13,7 @@ from treadle.app.guard import refuse_while_importing
 from treadle.app.surface import App
 from treadle.app.worker import (
     build_services,
+    check_findable,
     helper_command,
     new_loop,
     owner_name,
@@ -118,6 +119,7 @@ class _Stay:
     async def start(self) -> None:
         """Return when it claims."""
         self._app.load()
+        check_findable(self._app)
         self._store = await self._app.astore()
         await check_store(self._store, self._app.events, unsafe=self._plan.unsafe)
         served = Slots(self._plan.groups(registered_queues(self._app))).queues

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
@@ -156,7 +156,7 @@ class JobFunction(Generic[P, R_co, H_co]):
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call. Raises ArgumentError, BlockingCall, StoreUnavailable, Unconfirmed, StoreFull."""
-        return self.handle(self._app.insert([self.new(*args, **kwargs).new], instead="aenqueue")[0])
+        return self.handle(self._app.insert([self.new(*args, **kwargs).new], instead="await aenqueue")[0])
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call from a coroutine; see `enqueue`."""
@@ -187,11 +187,30 @@ class JobFunction(Generic[P, R_co, H_co]):
         return self._declaration.home.app
 
 
-def _refuse_to_run(function: object, job: str) -> None:
-    if not callable(function) or isinstance(function, type):
+def new_jobs(calls: Sequence[NewCall[Any]]) -> list[NewJob]:
+    """What these calls insert. Raises ConfigError for what is no call."""
+    for call in calls:
+        if not isinstance(call, NewCall):
+            raise ConfigError(f"expected calls as in welcome.new(42) in a bulk of them, got {call!r:.80}")
+    return [call.new for call in calls]
+
+
+def _refuse_to_run(function: Callable[..., Any], job: str) -> None:
+    if isinstance(function, type):
         raise ConfigError(f'job "{job}": expected a function, got {function!r:.80}')
+    if _is_method(function):
+        raise ConfigError(
+            f'job "{job}": expected a function, got the method {function.__qualname__}: a worker has no object to call '
+            f"it on; write a function, and pass what it needs"
+        )
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigError(f'job "{job}": expected a function, got a generator: to call it runs nothing')
+
+
+def _is_method(function: Callable[..., Any]) -> bool:
+    owner = getattr(function, "__qualname__", "").rpartition(".")[0]
+    within_class = owner and not owner.endswith("<locals>")
+    return bool(within_class) and next(iter(inspect.signature(function).parameters), "") == "self"
 
 
 class PlainDecorator(Protocol):

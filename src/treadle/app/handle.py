@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from treadle.app.surface import App
 from treadle.app.unserved import Patience
 from treadle.core.states import State
-from treadle.errors import JobCancelled, JobFailed
+from treadle.errors import ConfigError, JobCancelled, JobFailed
 from treadle.stores.contract import JobQuery, Result
 
 T = TypeVar("T")
@@ -19,6 +19,8 @@ class Handle:
     """A job in the store. `id` is its id there, as text."""
 
     def __init__(self, app: App, job_id: str) -> None:
+        if not isinstance(job_id, str):
+            raise ConfigError(f"expected the id of a job to be text, got {job_id!r:.80}")
         self._app = app
         self.id = job_id
 
@@ -27,7 +29,7 @@ class Handle:
 
     def status(self) -> State | None:
         """Where the job stands; None where the store keeps nothing of it (Redis keeps no finished jobs)."""
-        return self._app.blocking("status", self.astatus())
+        return self._app.blocking("status", self.astatus(), instead="await handle.astatus()")
 
     async def astatus(self) -> State | None:
         """Where the job stands; see `status`."""
@@ -40,7 +42,7 @@ class Handle:
 
     def cancel(self) -> bool:
         """Cancel the job: at once where it waits, by request where it runs; False where it has ended or is gone."""
-        return self._app.blocking("cancel", self.acancel())
+        return self._app.blocking("cancel", self.acancel(), instead="await handle.acancel()")
 
     async def acancel(self) -> bool:
         """Cancel the job; see `cancel`."""
@@ -77,7 +79,7 @@ class ResultHandle(Handle, Generic[T]):
 
     def result(self, timeout: float | None = None) -> T:
         """Wait for the value, at most `timeout` seconds; None waits for ever."""
-        return self._app.blocking("result", self._wait(timeout), instead="await the handle")
+        return self._app.blocking("result", self._wait(timeout), instead="await handle")
 
     async def aresult(self, timeout: float | None = None) -> T:
         """Wait for the value; see `result`."""
@@ -91,7 +93,7 @@ class ResultHandle(Handle, Generic[T]):
             async with asyncio.timeout(seconds):
                 return _value(self.id, await self._ended(), self._read)
         except TimeoutError:
-            raise TimeoutError(f"job {self.id} did not end within {seconds} s") from None
+            raise TimeoutError(f"job {self.id} did not end within {seconds} s, and goes on") from None
 
     async def _ended(self) -> Result:
         store = await self._app.astore()

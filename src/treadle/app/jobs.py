@@ -82,6 +82,10 @@ class Jobs:
 
         Raises ConfigError for an option that is not known and for two jobs of one name.
         """
+        if not isinstance(name, str):
+            raise ConfigError(
+                f'expected external() to be given a name, as in external("MyApp.Mailer"), got {name!r:.80}'
+            )
         check_name(name, "the name of a job")
 
         def declare(function: Callable[P, R], /) -> JobFunction[P, R, Handle]:
@@ -95,7 +99,9 @@ class Jobs:
         Raises ConfigError.
         """
         if type(jobs) is not Jobs:
-            raise ConfigError(f"expected a collection made by Jobs(), got {jobs!r:.80}")
+            raise ConfigError(
+                f"expected a collection made by Jobs(), got {jobs!r:.80}; declare the jobs on one, and include that"
+            )
         self._registry.include(jobs._registry)  # noqa: SLF001 - of the same kind
 
     @property
@@ -118,7 +124,8 @@ class Jobs:
         self, function: Callable[P, R], name: str | None, given: Mapping[str, Any], *, external: bool
     ) -> JobFunction[P, R, Any]:
         name = _name_of(function) if name is None else check_name(name, "the name of a job")
-        check_known(given, _EXTERNAL_OPTIONS if external else _OPTIONS, f'of job "{name}"')
+        known = _EXTERNAL_OPTIONS if external else _OPTIONS
+        check_known(given, known, f'of {"external " if external else ""}job "{name}"')
         values = dict(given)
         answers = (name, *_aliases(name, values.pop("aliases", ())))
         declaration = Declaration(self, name, function, values, external=external)
@@ -129,7 +136,9 @@ class Jobs:
 
 def _name_of(function: object) -> str:
     name = getattr(function, "__name__", None)
-    if name is None:
+    if not callable(function):
+        raise ConfigError(f"expected a function, got {function!r:.80}; options are named, as in job(name=...)")
+    if name in {None, "<lambda>"}:
         raise ConfigError(f"expected a function that has a name, got {function!r:.80}; give the job a name=")
     return check_name(name, "the name of a job")
 

@@ -37,12 +37,16 @@ async def living(lifespan: Lifespan | None, app: object) -> AsyncIterator[None]:
 
 
 def _manager(lifespan: Lifespan, app: object) -> AbstractAsyncContextManager[Any]:
-    made = lifespan(app) if inspect.signature(lifespan).parameters else lifespan()
+    made: Any = lifespan(app) if inspect.signature(lifespan).parameters else lifespan()
     if isinstance(made, AsyncGeneratorType):
         return asynccontextmanager(lambda: made)()
     if isinstance(made, AbstractAsyncContextManager):
         return made
-    raise ConfigError(f"expected the lifespan {_name(lifespan)} to be an async generator, got {made!r:.80}")
+    if inspect.iscoroutine(made):
+        made.close()
+    raise ConfigError(
+        f"expected the lifespan {_name(lifespan)} to be an async generator, got {made!r:.80}; let it yield once"
+    )
 
 
 def _name(lifespan: Lifespan) -> str:

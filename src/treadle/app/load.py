@@ -5,9 +5,11 @@ import re
 from types import ModuleType
 from typing import NamedTuple
 
+from treadle.app.function import JobFunction
 from treadle.app.guard import importing
 from treadle.app.place import import_place
 from treadle.app.treadle import Treadle
+from treadle.core.nearest import did_you_mean
 from treadle.errors import ConfigError
 
 # What begins with a slash is written by treadle itself, for its own processes: place.py.
@@ -46,7 +48,8 @@ def load_app(reference: str) -> Treadle:
             # No module holds it: a process that runs jobs for it must know how it was made.
             value.reference = value.reference or reference
         return value
-    hint = f"; call it as {reference}()" if callable(value) and not wanted.called else ""
+    is_factory = callable(value) and not isinstance(value, JobFunction) and not wanted.called
+    hint = f"; call it as {reference}()" if is_factory else ""
     raise ConfigError(f"expected {reference} to be a Treadle app, got {value!r:.80}{hint}")
 
 
@@ -59,30 +62,44 @@ def _parsed(reference: str) -> _Reference:
 
 def _only_app(module: ModuleType) -> Treadle:
     name = module.__name__
-    apps = {id(value): (attribute, value) for attribute, value in vars(module).items() if isinstance(value, Treadle)}
-    match list(apps.values()):
-        case [(_, app)]:
-            return app
+    apps = _apps_in(module)
+    match list(apps):
+        case [only]:
+            return apps[only]
         case []:
             raise ConfigError(
                 f"expected one Treadle app in module {name}, got none; name it as {name}:app, or as {name}:create() "
                 f"where a function makes it"
             )
         case several:
-            names = sorted(attribute for attribute, _ in several)
+            names = sorted(several)
             raise ConfigError(
                 f"expected one Treadle app in module {name}, got {' and '.join(names)}; choose one as in "
                 f"{name}:{names[0]}"
             )
 
 
+def _apps_in(module: ModuleType) -> dict[str, Treadle]:
+    """Every app in a module, once, by its last name there."""
+    names = {id(value): name for name, value in vars(module).items() if isinstance(value, Treadle)}
+    return {name: vars(module)[name] for name in names.values()}
+
+
 def _attribute(module: ModuleType, wanted: _Reference) -> object:
     value: object = module
     for name in wanted.path.split("."):
         if not hasattr(value, name):
-            raise ConfigError(f"expected {wanted.text} to be a Treadle app, found no {name} in {_name(value)}")
+            raise ConfigError(
+                f"expected {wanted.text} to be a Treadle app, found no {name} in {_name(value)}{_hint(name, value)}"
+            )
         value = getattr(value, name)
     return value
+
+
+def _hint(name: str, owner: object) -> str:
+    """What was meant: the app, where a module has one, else what is written nearly so."""
+    apps = _apps_in(owner) if isinstance(owner, ModuleType) else {}
+    return f"; its app is named {' or '.join(sorted(apps))}" if apps else did_you_mean(name, dir(owner))
 
 
 def _made(factory: object, wanted: _Reference) -> object:

@@ -4,7 +4,6 @@ It is the argument's or the option's, else the environment's, else that of the p
 is looked up before it is needed.
 """
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from treadle.app.project import ProjectFile, project_file, project_folder
 from treadle.app.settings import DEFAULT_FILE, SETTINGS, Setting
+from treadle.core.nearest import did_you_mean
 from treadle.core.options import check_count, check_name
 from treadle.errors import ConfigError
 from treadle.stores.url import anchored
@@ -89,7 +89,6 @@ def _known(file: ProjectFile | None) -> ProjectFile | None:
         return None
     for key in file.values:
         if key not in SETTINGS:
-            near = difflib.get_close_matches(key, SETTINGS, 1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
+            hint = did_you_mean(key, SETTINGS)
             raise ConfigError(f'expected a setting ({", ".join(SETTINGS)}), got "{key}"{hint} ({file.origin(key)})')
     return file

@@ -39,7 +39,9 @@ class Registry:
         if other.taker is self:
             return
         if other.taker is not None or other in self._takers():
-            raise ConfigError("expected a collection of jobs that nobody took yet, got one that belongs to another")
+            raise ConfigError(
+                "expected a collection of jobs that nobody took yet, got one that belongs to another; make one for each"
+            )
         self.enter(other.entries)
         other.taker = self
 

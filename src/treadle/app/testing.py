@@ -78,6 +78,8 @@ class JobKit:
         With arguments: those whose arguments, as the job will get them, include these. Raises ArgumentError for a name
         that no argument of the job has. Unlike other blocking calls it may be called in a coroutine.
         """
+        if not isinstance(job, JobFunction | str | None):
+            raise _no_job(job)
         name = job.name if isinstance(job, JobFunction) else job
         handler = job.handler if isinstance(job, JobFunction) else self._app.resolve(job or "")
         if handler is not None:
@@ -95,7 +97,7 @@ class JobKit:
 
         How many attempts ended as "completed", "retried", "discarded", "snoozed" and "cancelled".
         """
-        return self._app.blocking("drain", self.adrain(), instead="await adrain")
+        return self._app.blocking("drain", self.adrain(), instead="await jobs.adrain()")
 
     async def adrain(self) -> Counter[str]:
         """Run what is due; see `drain`."""
@@ -108,7 +110,7 @@ class JobKit:
 
         What is due already runs first. Counts as `drain`.
         """
-        return self._app.blocking("advance", self.aadvance(seconds), instead="await aadvance")
+        return self._app.blocking("advance", self.aadvance(seconds), instead="await jobs.aadvance()")
 
     async def aadvance(self, seconds: float) -> Counter[str]:
         """Let so much time pass; see `advance`."""
@@ -132,7 +134,7 @@ class JobKit:
         Raises what the job raised, Snooze, Cancel and Retry too; JobTimeout; ArgumentError; JobFailed where a recorded
         value cannot be kept.
         """
-        value, error = self._app.blocking("run", self._perform(job, args, kwargs, attempt), instead="await arun")
+        value, error = self._app.blocking("run", self._perform(job, args, kwargs, attempt), instead="await jobs.arun()")
         return _given(value, error)
 
     @overload
@@ -148,6 +150,8 @@ class JobKit:
     async def _perform(
         self, job: JobFunction[..., Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], attempt: int
     ) -> tuple[object, BaseException | None]:
+        if not isinstance(job, JobFunction):
+            raise _no_job(job)
         new = job.new(*args, **kwargs).new
         if self._app.resolve(job.name) is None:
             raise ConfigError(f'expected a job that this app runs, got "{job.name}", which another program does')
@@ -183,6 +187,10 @@ def _double(app: App, clock: Clock) -> SqliteStore:
     except ConfigError:
         return SqliteStore(":memory:", clock=clock, sync="normal")
     return SqliteStore(":memory:", clock=clock, sync="normal", shape=own.shape, abilities=own.abilities)
+
+
+def _no_job(given: object) -> ConfigError:
+    return ConfigError(f"expected a job, got {given!r:.80}; a function becomes one by the decorator @app.job")
 
 
 def _claimed(new: NewJob, attempt: int) -> Job:

@@ -6,10 +6,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from treadle.app.discovery import Discovery
-from treadle.app.function import NewCall
+from treadle.app.function import NewCall, new_jobs
 from treadle.app.guard import refuse_while_importing
 from treadle.app.handle import Handle
 from treadle.app.jobs import Jobs
@@ -23,14 +23,17 @@ from treadle.core.inject import Provider
 from treadle.core.job import NewJob
 from treadle.core.jsontext import dump
 from treadle.core.options import (
+    IN_LOOP,
+    UNKNOWN,
+    InLoop,
     JobDefaults,
     JobOptions,
     Unknown,
     WorkSettings,
+    check_choice,
     check_count,
     check_known,
     check_name,
-    check_unknown,
     checked,
 )
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
@@ -79,7 +82,7 @@ class Treadle(Jobs):
         include: Sequence[str] = (),
         defaults: JobDefaults | None = None,
         max_payload: int = MAX_PAYLOAD,
-        sync_in_loop: Literal["refuse", "allow"] = "refuse",
+        sync_in_loop: InLoop = "refuse",
         unknown: Unknown = "release",
     ) -> None:
         super().__init__()
@@ -87,8 +90,8 @@ class Treadle(Jobs):
         self.defaults: JobDefaults = defaults or {}
         check_known(self.defaults, JobDefaults.__annotations__, "in defaults of an app")
         checked(self.defaults, "in defaults of an app")
-        self.sync_in_loop = sync_in_loop
-        self.unknown = check_unknown(unknown, "unknown of an app")
+        self.sync_in_loop = check_choice(sync_in_loop, "sync_in_loop of an app", IN_LOOP)
+        self.unknown = check_choice(unknown, "unknown of an app", UNKNOWN)
         self.jobs = StoredJobs(self)
         self.reference = ""
         self._discovery = Discovery(include)
@@ -192,7 +195,7 @@ class Treadle(Jobs):
         a mapping on Oban's stores and a list on Redis. Raises ArgumentError.
         """
         new = self._named(name, args, queue)
-        return self._handle(new, self.insert([new], instead="aenqueue")[0])
+        return self._handle(new, self.insert([new], instead="await aenqueue")[0])
 
     async def aenqueue(
         self, name: str, args: Mapping[str, Any] | Sequence[Any] = (), *, queue: str | None = None
@@ -203,17 +206,17 @@ class Treadle(Jobs):
 
     def enqueue_all(self, calls: Sequence[NewCall[H]]) -> list[H]:
         """Enqueue many calls made by `new`, all of them or none."""
-        ids = self.insert([call.new for call in calls], instead="aenqueue_all")
+        ids = self.insert(new_jobs(calls), instead="await aenqueue_all")
         return [call.job.handle(job_id) for call, job_id in zip(calls, ids, strict=True)]
 
     async def aenqueue_all(self, calls: Sequence[NewCall[H]]) -> list[H]:
         """Enqueue many calls made by `new` from a coroutine, all of them or none."""
-        ids = await self.ainsert([call.new for call in calls])
+        ids = await self.ainsert(new_jobs(calls))
         return [call.job.handle(job_id) for call, job_id in zip(calls, ids, strict=True)]
 
     def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[str]:
         """Insert jobs, blocking; their ids. Raises BlockingCall where a loop runs, naming `instead`."""
-        self.refuse_to_block("enqueue", instead)
+        self.refuse_to_block(instead.removeprefix("await a") or "enqueue", instead)
         if not jobs:
             return ()
         if self._around_insert:
@@ -229,9 +232,12 @@ class Treadle(Jobs):
         refuse_while_importing("aenqueue")
         if not jobs:
             return ()
-        ids = await insert_within(self._around_insert, jobs, self._insert)
-        if len(ids) != len(jobs):
-            raise ConfigError(f"expected the middleware around insert to give {len(jobs)} ids, got {len(ids)}")
+        ids: Any = await insert_within(self._around_insert, jobs, self._insert)
+        if not isinstance(ids, Sequence) or len(ids) != len(jobs):
+            raise ConfigError(
+                f"expected the middleware around insert to give {len(jobs)} ids, got {ids!r:.80}; let it return what "
+                f"call_next gives"
+            )
         return ids
 
     async def astore(self) -> Store:
@@ -336,10 +342,10 @@ class Treadle(Jobs):
             came = type(args).__name__
             raise ArgumentError(f'job "{name}": expected args to be {expected} on this store, got {came}')
         values: Mapping[str, Any] | list[Any] = dict(args) if as_mapping else list(args)
-        known = self.find(name)
+        known = self.find(check_name(name, "the name of a job"))
         declared = known.handler.options if known else JobOptions(executor="loop")
         job = NewJob(
-            name=check_name(name, "the name of a job"),
+            name=name,
             queue=declared.queue if queue is None else check_name(queue, f'the queue of job "{name}"'),
             args=check_size(dump(values, f'job "{name}", args'), name, self.max_payload),
             max_attempts=declared.max_attempts,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from treadle.app.place import place_of
 from treadle.app.surface import App
+from treadle.errors import ConfigError
 from treadle.hooks.events import Events, ServiceFailed
 from treadle.runtime.page import Page
 from treadle.runtime.slots import Slots
@@ -80,6 +81,16 @@ def new_loop() -> Callable[[], asyncio.AbstractEventLoop]:
     except ModuleNotFoundError:
         return asyncio.new_event_loop
     return uvloop.new_event_loop
+
+
+def check_findable(app: App) -> None:
+    """Raise ConfigError for a job that runs in a process of its own, where no process can find this app again."""
+    apart = [handler.name for handler in app.handlers.values() if handler.options.executor == "process"]
+    if apart and not reference_of(app):
+        raise ConfigError(
+            f'expected the app of the process job "{apart[0]}" to be a variable of a module, got one that is in none; '
+            f'put it into one, or set app.reference to what makes it, as in "shop:create()"'
+        )
 
 
 def reference_of(app: App) -> str:

@@ -1,6 +1,6 @@
 """`treadle enqueue`: one job, by its name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -13,11 +13,13 @@ from treadle.cli.target import on_store, open_app, user_code
 from treadle.core.arguments import Shape
 from treadle.core.job import NewJob
 from treadle.core.jsontext import dump, load_json
+from treadle.core.nearest import did_you_mean
 from treadle.core.options import MAX_ATTEMPTS
 from treadle.errors import ArgumentError, UnknownJob
 from treadle.stores.contract import Store
 
 _MOST_WORDS = 2
+_SHOWN = 5
 
 
 @click.command()
@@ -68,14 +70,20 @@ def _call(app: Treadle, reference: str, name: str, value: object, options: Mappi
         app.load()
     job = app.find(name)
     if job is None:
-        known = ", ".join(sorted(app.handlers)) or "no job at all"
-        raise UnknownJob(f'expected one of the jobs of {reference} ({known}), got "{name}"; --url takes any name')
+        raise UnknownJob(_unknown(reference, name, sorted(app.handlers)))
     given: Any = {option: chosen for option, chosen in options.items() if chosen is not None}
     args, kwargs = job.handler.signature.load(dump([] if value is None else value, f'job "{name}", ARGS'))
     try:
         return str(job.options(**given).enqueue(*args, **kwargs).id)
     finally:
         app.close()
+
+
+def _unknown(reference: str, name: str, known: Sequence[str]) -> str:
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    jobs = ", ".join(known[:_SHOWN]) + more or "it has none"
+    hint = did_you_mean(name, known)
+    return f'expected one of the jobs of {reference} ({jobs}), got "{name}"{hint}; with --url, any name will do'
 
 
 async def _insert(store: Store, name: str, value: object, queue: str, delay: float | None) -> str:

@@ -15,6 +15,7 @@ from treadle.core.annotations import argument
 from treadle.core.foreign import from_plain
 from treadle.core.inject import injected
 from treadle.core.jsontext import DEPTH_LIMIT, encode, load_json, shown, too_deep, write
+from treadle.core.options import CallSettings
 from treadle.core.redact import without_secret
 from treadle.errors import ArgumentError, ConfigError
 
@@ -167,7 +168,17 @@ class Signature:
         try:
             return self._signature.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise ArgumentError(f'job "{self._job}": {error}; its signature is {self._job}{self._signature}') from None
+            text = f'job "{self._job}": {error}; its signature is {self._job}{self._signature}'
+            raise ArgumentError(f"{text}{self._advice(kwargs)}") from None
+
+    def _advice(self, kwargs: Iterable[str]) -> str:
+        """What is mistaken for an argument most often."""
+        for name in kwargs:
+            if name in self.injected:
+                return f', and "{name}" is injected by the worker'
+            if name not in self._names and name in CallSettings.__annotations__:
+                return f"; options of a call are given as in {self._job}.options({name}=...).enqueue(...)"
+        return ""
 
     def _as_mapping(self, texts: Mapping[str, bytes]) -> bytes:
         return b"{" + b",".join([self._keys[name] + text for name, text in texts.items()]) + b"}"

@@ -82,7 +82,7 @@ def _source(provider: object, what: str, within: tuple[Provider, ...]) -> Source
         elif mark is not None or _must_be_given(parameter):
             raise ConfigError(
                 f"{what}: expected the parameters of the provider {_shown(provider)} to have defaults or to be "
-                f'injected, got "{parameter.name}", which nobody fills in'
+                f'injected, got "{parameter.name}", which nobody fills in: a job belongs to no request'
             )
     return Source(provider, needs)
 

@@ -116,7 +116,8 @@ def check(value: object, where: str, depth: int = 0, *, typed: bool = False) -> 
 def shown(value: object) -> str:
     """A value in a few words, for the text of an error: its type and the beginning of its representation."""
     try:
-        text = repr(value)
+        # A data frame is shown in lines.
+        text = " ".join(repr(value).splitlines())
     except Exception as error:  # noqa: BLE001 - user code, and integers that are too long to be shown
         text = f"that cannot be shown: {type(error).__name__}"
     return f"{type(value).__name__} {text[:_SHOWN_LENGTH]}{'…' if len(text) > _SHOWN_LENGTH else ''}"

@@ -1,21 +1,23 @@
 """What may be set for a job, where it is declared and where it is called: declared once, checked in one place."""
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeVar
 
 import msgspec
 
 from treadle.core.backoff import Backoff
+from treadle.core.nearest import did_you_mean
 from treadle.errors import ConfigError
 
 Executor = Literal["loop", "thread", "process"]
 Unknown = Literal["release", "fail"]
+InLoop = Literal["refuse", "allow"]
 EXECUTORS: tuple[Executor, ...] = ("loop", "thread", "process")
 
 UNKNOWN: tuple[Unknown, ...] = ("release", "fail")
+IN_LOOP: tuple[InLoop, ...] = ("refuse", "allow")
 
 MAX_ATTEMPTS = 20
 LOWEST_PRIORITY = 9
@@ -24,6 +26,7 @@ SECONDS_LIMIT = 1e10
 TAG_LIMIT = 127
 _NAME = re.compile(r"[\w.\-:/ ]{1,127}")
 
+Choice = TypeVar("Choice", bound=str)
 Errors = type[BaseException] | tuple[type[BaseException], ...]
 
 
@@ -136,8 +139,7 @@ def check_known(given: Iterable[str], known: Collection[str], of: str) -> None:
     unknown = next((name for name in given if name not in known), None)
     if unknown is None:
         return
-    near = difflib.get_close_matches(unknown, known, 1)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
+    hint = did_you_mean(unknown, known)
     raise ConfigError(f'expected the options {of} to be among {", ".join(known)}, got "{unknown}"{hint}')
 
 
@@ -192,12 +194,12 @@ def check_executor(value: object, what: str, function: Callable[..., Any], *, is
     raise ConfigError(f"expected {what} to be one of {', '.join(EXECUTORS)}, got {_shown(value)}")
 
 
-def check_unknown(value: object, what: str) -> Unknown:
-    """What becomes of jobs that nobody here knows."""
-    for choice in UNKNOWN:
+def check_choice(value: object, what: str, choices: Iterable[Choice]) -> Choice:
+    """One of a few words."""
+    for choice in choices:
         if value == choice:
             return choice
-    raise ConfigError(f"expected {what} to be one of {', '.join(UNKNOWN)}, got {_shown(value)}")
+    raise ConfigError(f"expected {what} to be {' or '.join(choices)}, got {_shown(value)}")
 
 
 def check_words(value: object, what: str) -> tuple[str, ...]:
@@ -252,7 +254,7 @@ def _check_limit(value: object, what: str) -> float | None:
 
 def _shown(value: object) -> str:
     try:
-        return f"{value!r:.80}"
+        return " ".join(f"{value!r:.80}".splitlines())
     except Exception as error:  # noqa: BLE001 - user code, and integers that are too long to be shown
         return f"a {type(value).__name__} that cannot be shown: {type(error).__name__}"
 

@@ -10,6 +10,7 @@ import msgspec
 
 from treadle.core.job import Job
 from treadle.core.outcomes import Failure
+from treadle.errors import ConfigError
 from treadle.log import Log
 
 _log = Log("treadle.events")
@@ -239,7 +240,9 @@ class Events:
         self._listeners: dict[type[Event], list[Listener]] = {}
 
     def listen(self, kind: type[E], listener: Callable[[E], None]) -> None:
-        """Call `listener` for every event of exactly this kind; harmless when repeated."""
+        """Call `listener` for every event of exactly this kind; harmless when repeated. Raises ConfigError."""
+        if Event not in getattr(kind, "__mro__", ()):
+            raise ConfigError(f"expected a kind of event, such as treadle.hooks.events.JobCompleted, got {kind!r:.80}")
         listeners = self._listeners.setdefault(kind, [])
         if listener not in listeners:
             listeners.append(listener)

@@ -52,7 +52,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """The slots of the process with this index. Raises ConfigError where there is no queue to serve."""
         served = self.queues or tuple(dict.fromkeys((*registered, *self.limits)))
         if not served:
-            raise ConfigError("expected at least one registered job or one queue, got none; name a queue with -q")
+            raise ConfigError(
+                "expected at least one registered job or one queue, got none; declare a job, name the modules that do "
+                "by include= of the app, or name a queue with -q (in code: queues=[...])"
+            )
         shared = tuple(queue for queue in served if queue not in self.limits)
         limits = {queue: self.portion(limit, index) for queue, limit in self.limits.items() if queue in served}
         own = [Group((queue,), limit, own=True) for queue, limit in limits.items()]

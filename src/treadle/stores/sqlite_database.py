@@ -27,6 +27,7 @@ IN_MEMORY = ":memory:"
 _COLUMNS = frozenset({"id", "state", "queue", "worker", "args", "meta", "tags", "errors", "attempt", "max_attempts"})
 _COLUMNS |= {"priority", "inserted_at", "scheduled_at", "attempted_at", "attempted_by"}
 _COLUMNS |= {"cancelled_at", "completed_at", "discarded_at"}
+_NAMED = 3
 
 T = TypeVar("T")
 Step = Callable[[sqlite3.Connection], T]
@@ -162,9 +163,10 @@ class Database:
         columns = {row[1] for row in connection.execute("PRAGMA table_info(oban_jobs)")}
         lacking = sorted(_COLUMNS - columns)
         if columns and lacking:
+            more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
             raise StoreError(
                 f"expected the table oban_jobs in {self.path} to be that of Oban's Lite engine, got one without "
-                f"{', '.join(lacking)}: name another file, or migrate the table first"
+                f"{', '.join(lacking[:_NAMED])}{more}: name another file, or migrate the table first"
             )
 
     def _transaction(self, connection: sqlite3.Connection, step: Step[T]) -> T:

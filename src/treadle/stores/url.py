@@ -1,6 +1,5 @@
 """From a URL to a store. Drivers are imported when the first store of their kind is made."""
 
-import difflib
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from treadle.core.clock import Clock
+from treadle.core.nearest import did_you_mean
 from treadle.errors import ConfigError
 from treadle.stores.contract import Store
 
@@ -72,7 +72,7 @@ def make_store(url: str, clock: Clock) -> Store:
 def check_url(url: object, what: str) -> str:
     """A URL that names a store, as far as can be told without one. Raises ConfigError."""
     if not isinstance(url, str):
-        raise ConfigError(f"expected {what} to be the URL of a store, got {url!r:.80}")
+        raise ConfigError(f"expected {what} to be the text of a URL such as sqlite:///treadle.db, got {url!r:.80}")
     _parse(url)
     return url
 
@@ -140,7 +140,7 @@ def _parse(url: str) -> _SqliteFile | _RedisServer:
         )
     raise ConfigError(
         f"expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got {mask(url)!r}"
-        f"{_near(base, _SCHEMES)}"
+        f"{did_you_mean(base, _SCHEMES)}"
     )
 
 
@@ -192,7 +192,7 @@ def _options(url: str, parts: SplitResult, known: Collection[str]) -> dict[str, 
         if name not in known:
             raise ConfigError(
                 f"expected the parameters of {mask(url)} to be among {', '.join(known)}, got {name!r}"
-                f"{_near(name, known)}"
+                f"{did_you_mean(name, known)}"
             )
         choices = _CHOICES.get(name, (value,))
         if value not in choices:
@@ -203,11 +203,6 @@ def _options(url: str, parts: SplitResult, known: Collection[str]) -> dict[str, 
 def _refuse_fragment(url: str) -> None:
     if "#" in url:
         raise ConfigError(f"expected # in {mask(url)} to be written as %23")
-
-
-def _near(word: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(word, known, 1)
-    return f'; did you mean "{near[0]}"?' if near else ""
 
 
 def _masked_user(user: str, scheme: str) -> str:
