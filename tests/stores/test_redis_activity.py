@@ -71,6 +71,17 @@ def test_a_killed_process_of_our_own_is_no_foreign_one(redis_url: str) -> None:
     run_with(redis_url, story)
 
 
+def test_a_lease_that_ended_within_this_second_has_ended(redis_url: str) -> None:
+    async def story(store: RedisStore) -> None:
+        await store.enroll(OWNER, 30)
+        with peer(redis_url) as client:
+            now: Any = client.time()
+            client.zadd("treadle:owners", {OWNER: now[0] + now[1] / 1e6})
+        assert await store.workers() == []
+
+    run_with(redis_url, story)
+
+
 @pytest.mark.parametrize(
     ("members", "wanted"),
     [

@@ -8,7 +8,7 @@ import msgspec
 from treadle.core.states import State
 from treadle.errors import StoreError
 from treadle.stores.contract import QueueView, WorkerView
-from treadle.stores.redis_client import Client
+from treadle.stores.redis_client import Client, seconds_of
 from treadle.stores.redis_inspection import scored
 from treadle.stores.redis_jobs import queue_names
 from treadle.stores.redis_keys import DONE_SLOT, decode
@@ -33,7 +33,8 @@ async def workers(client: Client) -> list[WorkerView]:
     keys = client.keys
     sets: list[Command] = [("SMEMBERS", key) for key, _ in keys.shown]
     time, owners, *processes = await client.back.ask(("TIME",), ("ZRANGE", keys.owners, 0, -1, "WITHSCORES"), *sets)
-    ours = {decode(owner) for owner, end in scored(owners) if end > float(time[0])}
+    now = seconds_of(time)
+    ours = {decode(owner) for owner, end in scored(owners) if end > now}
     hashes = {owner: keys.process(owner)[0] for owner in ours}
     for (_, prefix), members in zip(keys.shown, processes, strict=True):
         hashes |= {decode(name): prefix + name for name in members if decode(name) not in ours}
@@ -63,7 +64,7 @@ async def queues(client: Client) -> dict[str, QueueView]:
     ends: list[Command] = [("LINDEX", keys.queue(name), -1) for name in names]
     time, *replies = await client.back.ask_all(("TIME",), *counted, *lengths, *ends)
     slots, looked = replies[: len(counted)], replies[len(counted) :]
-    now = float(time[0]) + float(time[1]) / 1e6
+    now = seconds_of(time)
     rates = _rates(slots, now)
     found = {queue: QueueView(rate=rate) for queue, rate in rates.items()}
     for name, length, oldest in zip(names, looked[: len(names)], looked[len(names) :], strict=True):

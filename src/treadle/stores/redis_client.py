@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from treadle.core.clock import Clock
@@ -61,8 +61,8 @@ class Client:
     async def counters(self) -> tuple[int, list[bytes]]:
         """The server's day since the epoch, and the keys of the counters for it and the next."""
         if self._server_time is None:
-            [(seconds, _)] = await self.back.ask(("TIME",))
-            self.saw_time(float(seconds))
+            [time] = await self.back.ask(("TIME",))
+            self.saw_time(seconds_of(time))
             return await self.counters()
         then, at = self._server_time
         day = int(then + asyncio.get_running_loop().time() - at) // _DAY
@@ -72,6 +72,12 @@ class Client:
 
     def _numbers(self) -> tuple[int, str, "itertools.count[int]"]:
         return os.getpid(), self.draw(6).hex(), itertools.count(1)
+
+
+def seconds_of(time: Sequence[bytes]) -> float:
+    """What TIME replies, as seconds since the epoch: its whole seconds and the microseconds after them."""
+    seconds, microseconds = time
+    return float(seconds) + float(microseconds) / 1e6
 
 
 def _date(day: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from treadle.core.clock import Clock
 from treadle.errors import StoreError
 from treadle.stores.contract import Finding
-from treadle.stores.redis_client import Client
+from treadle.stores.redis_client import Client, seconds_of
 
 SKEW = 2.0
 OLDEST = (6, 0)
@@ -21,7 +21,7 @@ async def diagnose(client: Client, clock: Clock) -> list[Finding]:
     findings = [_version(server.get("redis_version", "")), _eviction(server.get("maxmemory_policy", ""))]
     findings += _persistence(server, await _setting(client, "save"), await _setting(client, "appendfsync"))
     findings.append(_pushes(client))
-    return [*findings, _skew(clock.now() - float(time[0]) - float(time[1]) / 1e6)]
+    return [*findings, _skew(clock.now() - seconds_of(time))]
 
 
 def _version(text: str) -> Finding:
