@@ -49,7 +49,7 @@ def load_app(reference: str) -> Treadle:
             value.reference = value.reference or reference
         return value
     is_factory = callable(value) and not isinstance(value, JobFunction) and not wanted.called
-    hint = f"; call it as {reference}()" if is_factory else ""
+    hint = f"; call it as {reference}()" if is_factory else _names(module)
     raise ConfigError(f"expected {reference} to be a Treadle app, got {value!r:.80}{hint}")
 
 
@@ -98,8 +98,12 @@ def _attribute(module: ModuleType, wanted: _Reference) -> object:
 
 def _hint(name: str, owner: object) -> str:
     """What was meant: the app, where a module has one, else what is written nearly so."""
-    apps = _apps_in(owner) if isinstance(owner, ModuleType) else {}
-    return f"; its app is named {' or '.join(sorted(apps))}" if apps else did_you_mean(name, dir(owner))
+    return (isinstance(owner, ModuleType) and _names(owner)) or did_you_mean(name, dir(owner))
+
+
+def _names(module: ModuleType) -> str:
+    apps = sorted(_apps_in(module))
+    return f"; the app in {module.__name__} is named {' or '.join(apps)}" if apps else ""
 
 
 def _made(factory: object, wanted: _Reference) -> object:

@@ -82,15 +82,15 @@ def _call(app: Treadle, reference: str, name: str, value: object, options: Mappi
 def _unknown(reference: str, name: str, known: Sequence[str]) -> str:
     more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
     jobs = ", ".join(known[:_SHOWN]) + more or "it has none"
-    hint = did_you_mean(name, known)
-    return f'expected one of the jobs of {reference} ({jobs}), got "{name}"{hint}; with --url, any name will do'
+    expected = f"expected one of the jobs of {reference} ({jobs}), or --url in its place for any name"
+    return f'{expected}, got "{name}"{did_you_mean(name, known)}'
 
 
 async def _insert(store: Store, name: str, value: object, queue: str, delay: float | None) -> str:
     shape = dict if store.shape is Shape.MAPPING else list
     if value is not None and not isinstance(value, shape):
-        kind = "object of names and values" if shape is dict else "list"
-        raise ArgumentError(f'job "{name}": expected ARGS to be a JSON {kind} on this store')
+        kind, came = ("object of names and values", "a list") if shape is dict else ("list", "an object")
+        raise ArgumentError(f'job "{name}": expected ARGS to be a JSON {kind} on this store, got {came}')
     args = dump(shape() if value is None else value, f'job "{name}", ARGS')
     job = NewJob(name=name, queue=queue, args=args, max_attempts=MAX_ATTEMPTS, delay=delay)
     return (await store.insert([job]))[0]
