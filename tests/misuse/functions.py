@@ -16,6 +16,16 @@ welcome.enqueue()
         'job "welcome": expected a function, got a generator: to call it runs nothing',
     ),
     Program(
+        "a job as a job of another app",
+        """
+@app.job
+@Treadle(URL).job
+def welcome() -> None: ...
+""",
+        ConfigError,
+        "expected a function, got <job welcome>, a job already; give another app a function of its own",
+    ),
+    Program(
         "a class as a job",
         """
 @app.job

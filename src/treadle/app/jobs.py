@@ -123,6 +123,10 @@ class Jobs:
     def _declare(
         self, function: Callable[P, R], name: str | None, given: Mapping[str, Any], *, external: bool
     ) -> JobFunction[P, R, Any]:
+        if isinstance(function, JobFunction):
+            raise ConfigError(
+                f"expected a function, got {function!r:.80}, a job already; give another app a function of its own"
+            )
         name = _name_of(function) if name is None else check_name(name, "the name of a job")
         known = _EXTERNAL_OPTIONS if external else _OPTIONS
         check_known(given, known, f'of {"external " if external else ""}job "{name}"')
