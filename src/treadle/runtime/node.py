@@ -221,6 +221,8 @@ class Node:
             code = await child.exited()
         except BaseException:
             child.kill("its parent could not go on with it")
+            # A script goes on, and would keep its entry and the line to it.
+            await child.exited()
             raise
         finally:
             self._children.discard(child)
