@@ -11,7 +11,12 @@ from treadle import Treadle
 from treadle.stores.contract import JobQuery
 
 CANARY = "canary-4711"
-SECRETS: dict[str, Any] = {"iban": CANARY, "pin": CANARY, "api_key": CANARY, "profile": {"password": CANARY, "name": "Ada"}}
+SECRETS: dict[str, Any] = {
+    "iban": CANARY,
+    "pin": CANARY,
+    "api_key": CANARY,
+    "profile": {"password": CANARY, "name": "Ada"},
+}
 
 
 @pytest.mark.parametrize("form", ["console", "json"])
