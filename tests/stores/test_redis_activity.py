@@ -56,6 +56,17 @@ def test_a_process_that_cannot_be_read_is_shown_without_queues(info: str, redis_
     assert workers_beside(redis_url, info) == [WorkerView(name=FOREIGN, program="sidekiq")]
 
 
+@pytest.mark.parametrize("quiet", ["true", "false"])
+def test_a_foreign_process_that_is_quiet_takes_no_more_jobs(quiet: str, redis_url: str) -> None:
+    async def story(store: RedisStore) -> None:
+        with peer(redis_url) as client:
+            show(client, FOREIGN, {"pid": 7, "queues": ["a"]})
+            client.hset(FOREIGN, "quiet", quiet)
+        assert [worker.name for worker in await store.workers()] == ([] if quiet == "true" else [FOREIGN])
+
+    run_with(redis_url, story)
+
+
 def test_a_killed_process_of_our_own_is_no_foreign_one(redis_url: str) -> None:
     async def story(store: RedisStore) -> None:
         await store.enroll(OWNER, 30)

@@ -29,7 +29,11 @@ _decode_info = msgspec.json.Decoder(_Info).decode
 
 
 async def workers(client: Client) -> list[WorkerView]:
-    """Owners whose lease lasts; foreign processes as long as their hash does, which ends 60 s after their last beat."""
+    """Owners whose lease lasts; foreign processes as long as their hash does, which ends 60 s after their last beat.
+
+    A quiet one takes no more jobs. One that stops is quiet, and may show itself once more after it has taken itself
+    off: its heartbeat goes on until the process is gone (sidekiq launcher.rb, clear_heartbeat).
+    """
     keys = client.keys
     sets: list[Command] = [("SMEMBERS", key) for key, _ in keys.shown]
     time, owners, *processes = await client.back.ask(("TIME",), ("ZRANGE", keys.owners, 0, -1, "WITHSCORES"), *sets)
@@ -38,20 +42,21 @@ async def workers(client: Client) -> list[WorkerView]:
     hashes = {owner: keys.process(owner)[0] for owner in ours}
     for (_, prefix), members in zip(keys.shown, processes, strict=True):
         hashes |= {decode(name): prefix + name for name in members if decode(name) not in ours}
-    infos = await client.back.ask_all(*[("HGET", key, "info") for key in hashes.values()])
-    views = [_worker(name, info, ours=name in ours) for name, info in zip(hashes, infos, strict=True)]
+    shown = await client.back.ask_all(*[("HMGET", key, "info", "quiet") for key in hashes.values()])
+    views = [_worker(name, fields, ours=name in ours) for name, fields in zip(hashes, shown, strict=True)]
     return sorted((view for view in views if view is not None), key=lambda view: view.name)
 
 
-def _worker(name: str, text: bytes | StoreError | None, *, ours: bool) -> WorkerView | None:
-    """None for a process that is gone; one of ours whose lease ended is shown for a minute, and is gone too."""
+def _worker(name: str, fields: Sequence[bytes | None] | StoreError, *, ours: bool) -> WorkerView | None:
+    """None for one that is gone or quiet; of ours, one whose lease ended is shown for a minute, and is gone too."""
+    text, quiet = (None, None) if isinstance(fields, StoreError) else fields
     try:
         info = _decode_info(text) if isinstance(text, bytes) else None
     except msgspec.DecodeError:
         info = _Info()
     if ours:
         return WorkerView(name=name, queues=info.queues if info else ())
-    if info is None or info.version.startswith("treadle "):
+    if info is None or quiet == b"true" or info.version.startswith("treadle "):
         return None
     return WorkerView(name=name, queues=info.queues, program="exq" if isinstance(info.pid, str) else "sidekiq")
 
