@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from hypothesis import settings
 
+from tests.postgres import PgBouncer, PostgresServer
 from tests.proxy import CutProxy
 from tests.servers import ProgramMissingError, RedisServer
 
@@ -74,3 +75,36 @@ def start_redis() -> Iterator[Callable[..., RedisServer]]:
     """Start servers of this test's own, to be stopped, killed, frozen or filled: `start_redis(maxmemory="2mb")`."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(RedisServer(**options))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The run's PostgreSQL (each xdist worker has its own): leave it running and configured as it is."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_database(postgres_server: PostgresServer) -> str:
+    """The name of an empty database of `postgres_server` that this test has to itself."""
+    return postgres_server.fresh_database()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, postgres_database: str) -> str:
+    """The URL of this test's own empty database."""
+    return postgres_server.url_of(postgres_database)
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres_server: PostgresServer) -> Iterator[PgBouncer]:
+    """A PgBouncer in transaction mode in front of the run's PostgreSQL; `url_of(postgres_database)`."""
+    with PgBouncer(postgres_server) as bouncer:
+        yield bouncer
+
+
+@pytest.fixture
+def start_postgres() -> Iterator[Callable[..., PostgresServer]]:
+    """Start servers of this test's own, to be stopped, killed, frozen or restarted: `start_postgres(port=…)`."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(PostgresServer(**options))

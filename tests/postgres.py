@@ -1,0 +1,249 @@
+"""PostgreSQL and PgBouncer of a test run's own: loopback, a free port, a temporary folder, ended by their own pids."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+
+from tests.servers import PORT_ATTEMPTS, SERVER_DEADLINE, ProgramMissingError, free_port, wait_until
+
+DATABASES = 48  # of a server: one a test, then over again
+USER = "treadle"
+
+# Whoever starts a server as root gives it to one of these.
+_ACCOUNTS = ("postgres", "nobody")
+_PLACES = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
+_OPTIONS: dict[str, str | int] = {
+    "fsync": "off",  # the death of a process loses nothing by it
+    "full_page_writes": "off",
+    "max_connections": 200,
+    "shared_buffers": "64MB",
+    "unix_socket_directories": "",
+    "listen_addresses": "127.0.0.1",
+    "timezone": "Pacific/Chatham",  # whoever forgets that columns are in UTC is off by 12:45 or 13:45
+}
+
+
+class PostgresServer:
+    """A PostgreSQL of its own whose superuser is `treadle`, without a password.
+
+    Options are the server's: `PostgresServer(max_connections=20)`. As a context manager it is started on entry, and
+    stopped and removed on exit.
+    """
+
+    def __init__(self, **options: str | int) -> None:
+        self.options = _OPTIONS | options
+        self.folder = _folder("treadle-postgres-")
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._handed_out = 0
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.port)
+
+    @property
+    def url(self) -> str:
+        """Its maintenance database; `fresh_database` and `url_of` give one that no other test knows."""
+        return self.url_of("postgres")
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def pid(self) -> int:
+        """The server's first process, for SIGSTOP and SIGCONT."""
+        if self._process is None:
+            raise ConnectionError("expected a running server, got one that was stopped or never started")
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> Self:
+        """Start and wait until it takes connections; a running server is left as it is."""
+        if not (self.folder / "PG_VERSION").exists():
+            options = ("-U", USER, "-E", "UTF8", "-A", "trust", "-N", "--locale=C")
+            command = [_binary("initdb"), "-D", str(self.folder), *options]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **_account())
+        for _ in range(PORT_ATTEMPTS):
+            if self.alive or self._comes_up():
+                return self
+            self._process = None
+            self.port = free_port()
+        raise ChildProcessError(f"expected postgres to start, it wrote:\n{self._log.read_text(errors='replace')}")
+
+    def run(self, statement: str, *values: object, database: str = "postgres") -> list[Any]:
+        """Run one statement on a connection of its own, in autocommit; its rows, if it has any."""
+        with psycopg.connect(self.url_of(database), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def fresh_database(self) -> str:
+        """Make an empty database, another one for each call; those of long ago are dropped."""
+        name = f"test{self._handed_out % DATABASES}"
+        self._handed_out += 1
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            database = sql.Identifier(name)
+            if self._handed_out > DATABASES:
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(database))
+        return name
+
+    def stop(self) -> None:
+        """End it as an operator does ("fast"); a second call does nothing."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it as `pg_ctl -m immediate` does: what was not written is recovered from its log at the next start."""
+        self._end(signal.SIGQUIT)
+
+    def restart(self, *, immediate: bool = False) -> None:
+        """Come back on the same port with the same data."""
+        (self.kill if immediate else self.stop)()
+        self.start()
+
+    def close(self) -> None:
+        """End it and remove its folder."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "server.log"
+
+    def _comes_up(self) -> bool:
+        settings = [f"--{name}={value}" for name, value in (self.options | {"port": self.port}).items()]
+        self._process = _spawn([_binary("postgres"), "-D", str(self.folder), *settings], self._log)
+        wait_until(lambda: _answers(self.url) or not self.alive, SERVER_DEADLINE, "the server answers, or ends")
+        return self.alive
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        _end(process, number)
+
+
+class PgBouncer:
+    """A PgBouncer in transaction mode in front of a server; it passes every database on."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.folder = _folder("treadle-pgbouncer-")
+        self.port = free_port()
+        self._server = server
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> Self:
+        binary = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+        if binary is None:
+            raise ProgramMissingError("expected pgbouncer on PATH, got none: run `make setup`")
+        users = self.folder / "users"
+        users.write_text(f'"{USER}" ""\n')
+        settings = self.folder / "pgbouncer.ini"
+        settings.write_text(
+            f"[databases]\n* = host=127.0.0.1 port={self._server.port}\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
+            f"auth_type = trust\nauth_file = {users}\npool_mode = transaction\ndefault_pool_size = 20\n"
+            f"max_client_conn = 500\nignore_startup_parameters = extra_float_digits\n"
+        )
+        self._process = _spawn([binary, str(settings)], self.folder / "log")
+        wait_until(lambda: _answers(self.url_of("postgres")), SERVER_DEADLINE, "PgBouncer answers")
+        return self
+
+    def close(self) -> None:
+        process, self._process = self._process, None
+        _end(process, signal.SIGTERM)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _binary(name: str) -> str:
+    """A program of the newest server that is installed."""
+    for place in _PLACES:
+        found = sorted(Path("/").glob(f"{place.lstrip('/')}/{name}"), key=_version)
+        if found:
+            return str(found[-1])
+    path = shutil.which(name)
+    if path is None:
+        raise ProgramMissingError(f"expected PostgreSQL's {name}, got none: run `make setup`")
+    return path
+
+
+def _version(path: Path) -> int:
+    digits = "".join(character for character in path.parent.parent.name if character.isdigit())
+    return int(digits or 0)
+
+
+def _account() -> dict[str, Any]:
+    """For `subprocess`: whose process it becomes. PostgreSQL and PgBouncer refuse to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    for name in _ACCOUNTS:
+        with suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    raise ProgramMissingError(f"expected an account among {', '.join(_ACCOUNTS)}, as which root starts PostgreSQL")
+
+
+def _folder(prefix: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    account = _account()
+    if account:
+        os.chown(folder, account["user"], account["group"])
+    return folder
+
+
+def _spawn(command: list[str], log: Path) -> "subprocess.Popen[bytes]":
+    with log.open("ab") as output:
+        # In a session of its own no Ctrl-C and no kill of a process group meets it by accident.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=log.parent,
+            start_new_session=True,
+            **_account(),
+        )
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _end(process: "subprocess.Popen[bytes] | None", number: signal.Signals) -> None:
+    if process is None:
+        return
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+    try:
+        process.wait(SERVER_DEADLINE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
