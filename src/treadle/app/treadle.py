@@ -1,20 +1,18 @@
 """An app: a collection of jobs and the store in which they are kept."""
 
-import asyncio
-import builtins
-import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+from treadle.app.connection import Connection
 from treadle.app.discovery import Discovery
 from treadle.app.function import NewCall, new_jobs
-from treadle.app.guard import refuse_while_importing
 from treadle.app.handle import Handle
+from treadle.app.inserts import Inserts
 from treadle.app.jobs import Jobs
 from treadle.app.lifespan import Lifespan, living
-from treadle.app.lookup import plan_queues, resolve, store_url
+from treadle.app.lookup import plan_queues, resolve
 from treadle.app.script import refuse_second_app, share_script
 from treadle.app.stored import StoredJobs
 from treadle.core.arguments import Shape, check_size
@@ -36,15 +34,11 @@ from treadle.core.options import (
     check_name,
     checked,
 )
-from treadle.errors import ArgumentError, BlockingCall, ConfigError
-from treadle.hooks.events import Event, Events, JobInserted
-from treadle.hooks.middleware import AroundInsert, AroundPerform, insert_within
-from treadle.log import Log
+from treadle.errors import ArgumentError, ConfigError
+from treadle.hooks.events import Event, Events
+from treadle.hooks.middleware import AroundInsert, AroundPerform
 from treadle.runtime.plan import EMBEDDED_LEASE, Plan
 from treadle.stores.contract import Store, check_able
-from treadle.stores.url import make_store, mask
-from treadle.supervise.clock import SystemClock
-from treadle.supervise.portal import Portal
 
 if TYPE_CHECKING:
     from treadle.app.embedded import EmbeddedWorker
@@ -54,8 +48,6 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 H = TypeVar("H", bound=Handle)
 L = TypeVar("L", bound=Lifespan)
-
-_log = Log("treadle.stores")
 
 MAX_PAYLOAD = 1024 * 1024
 HARD_PAYLOAD = 64 * 1024 * 1024
@@ -94,20 +86,13 @@ class Treadle(Jobs):
         self.unknown = check_choice(unknown, "unknown of an app", UNKNOWN)
         self.jobs = StoredJobs(self)
         self.reference = ""
+        self.events = Events()
         self._discovery = Discovery(include)
-        self._url = url
-        self._resolved: str | None = None
-        self._store: Store | None = None
-        self._making = threading.Lock()
-        self._opened = False
-        self._lent = False
-        self._portal = Portal()
-        self._around_insert: list[AroundInsert] = []
+        self._connection = Connection(url, self.sync_in_loop)
+        self._inserts = Inserts(self._connection, self.events)
         self.around_performs: list[AroundPerform] = []
         self.overrides: dict[Provider, object] = {}
         self._lifespan: Lifespan | None = None
-        self.events = Events()
-        self.clock: Clock = SystemClock()
 
     @property
     def app(self) -> "Treadle":
@@ -117,14 +102,21 @@ class Treadle(Jobs):
     @property
     def url(self) -> str:
         """The URL of the store."""
-        if self._resolved is None:
-            self._resolved = store_url(self._url)
-        return self._resolved
+        return self._connection.url
 
     @property
     def store(self) -> Store:
         """The store, for those who build on treadle; it may not be open yet."""
-        return self._store or self._make_store()
+        return self._connection.store
+
+    @property
+    def clock(self) -> Clock:
+        """The clocks that the app and its store live by."""
+        return self._connection.clock
+
+    @clock.setter
+    def clock(self, clock: Clock) -> None:
+        self._connection.clock = clock
 
     def load(self) -> None:
         """Import the modules that `include` names; workers do it when they start. Harmless when repeated.
@@ -143,7 +135,7 @@ class Treadle(Jobs):
 
     def around_insert(self, middleware: AroundInsert) -> AroundInsert:
         """Run this async callable around every insert: `async def middleware(jobs, call_next)`."""
-        self._around_insert.append(middleware)
+        self._inserts.around.append(middleware)
         return middleware
 
     def lifespan(self, function: L) -> L:
@@ -216,57 +208,23 @@ class Treadle(Jobs):
 
     def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[str]:
         """Insert jobs, blocking; their ids. Raises BlockingCall where a loop runs, naming `instead`."""
-        self.refuse_to_block(instead.removeprefix("await a") or "enqueue", instead)
-        if not jobs:
-            return ()
-        if self._around_insert:
-            return self._portal.run(self.ainsert(jobs))
-        if not self._opened:
-            self._portal.run(self.astore())
-        ids = self.store.insert_now(jobs)
-        self._tell(jobs, ids)
-        return ids
+        return self._inserts.insert(jobs, instead=instead)
 
     async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
         """Insert jobs; their ids."""
-        refuse_while_importing("aenqueue")
-        if not jobs:
-            return ()
-        ids: Any = await insert_within(self._around_insert, jobs, self._insert)
-        if not isinstance(ids, Sequence) or len(ids) != len(jobs):
-            raise ConfigError(
-                f"expected the middleware around insert to give {len(jobs)} ids, got {ids!r:.80}; let it return what "
-                f"call_next gives"
-            )
-        return ids
+        return await self._inserts.ainsert(jobs)
 
     async def astore(self) -> Store:
         """The open store."""
-        if not self._opened:
-            await self.store.open()
-            self._opened = True
-        return self.store
+        return await self._connection.astore()
 
     def blocking(self, call: str, coroutine: Coroutine[Any, Any, T], *, instead: str = "") -> T:
         """Run a coroutine for a blocking call. Raises BlockingCall on a thread whose loop runs."""
-        try:
-            self.refuse_to_block(call, instead or f"await a{call}")
-        except ConfigError:
-            coroutine.close()
-            raise
-        return self._portal.run(coroutine)
+        return self._connection.blocking(call, coroutine, instead=instead)
 
     def refuse_to_block(self, call: str, instead: str) -> None:
         """Raise BlockingCall on a thread whose loop runs, and ConfigError where treadle imports the calling module."""
-        refuse_while_importing(call)
-        # A notebook's loop waits for its cell, and a cell that waits is what its user wants.
-        if self.sync_in_loop == "allow" or hasattr(builtins, "__IPYTHON__"):
-            return
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return
-        raise BlockingCall(f"{call} would block the event loop that runs on this thread: use {instead} there")
+        self._connection.refuse_to_block(call, instead)
 
     def worker(
         self,
@@ -324,15 +282,11 @@ class Treadle(Jobs):
 
     def close(self) -> None:
         """End every connection; the app may be used again and opens them anew."""
-        self._portal.close(self.aclose)
-        if self._store is not None and not self._lent:
-            self._store.close()
-            self._store, self._opened = None, False
+        self._connection.close()
 
     async def aclose(self) -> None:
         """End what belongs to the running loop."""
-        if self._store is not None:
-            await self._store.aclose()
+        await self._connection.aclose()
 
     def _named(self, name: str, args: Mapping[str, Any] | Sequence[Any], queue: str | None) -> NewJob:
         as_mapping = self.store.shape is Shape.MAPPING
@@ -364,34 +318,5 @@ class Treadle(Jobs):
     @contextmanager
     def _lend(self, store: Store, clock: Clock, around_insert: Sequence[AroundInsert]) -> Iterator[None]:
         """Within the block jobs are kept in another store, by another clock, and whoever lent it closes it."""
-        with self._making:
-            if self._lent:
-                raise ConfigError("expected one app.testing() at a time, got a second one while the first lasts")
-            self._lent = True
-        kept = self._store, self._opened, self.clock, self._around_insert
-        self._store, self._opened, self.clock = store, False, clock
-        self._around_insert = [*self._around_insert, *around_insert]
-        try:
+        with self._connection.lend(store, clock), self._inserts.within(around_insert):
             yield
-        finally:
-            self._store, self._opened, self.clock, self._around_insert = kept
-            self._lent = False
-
-    def _make_store(self) -> Store:
-        # Two threads may come first at the same time; what one enqueues in memory the other must find.
-        with self._making:
-            if self._store is None:
-                self._store = make_store(self.url, self.clock)
-                _log.info("the store is %s", mask(self.url))
-            return self._store
-
-    async def _insert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
-        store = await self.astore()
-        ids = await store.insert(jobs)
-        self._tell(jobs, ids)
-        return ids
-
-    def _tell(self, jobs: Sequence[NewJob], ids: Sequence[str]) -> None:
-        if self.events.wanted(JobInserted):
-            for job, job_id in zip(jobs, ids, strict=True):
-                self.events.emit(JobInserted(id=job_id, queue=job.queue, name=job.name))
