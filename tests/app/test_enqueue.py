@@ -15,7 +15,7 @@ import pytest
 
 from treadle import Handle, ResultHandle, Treadle
 from treadle.app.registry import Registered
-from treadle.core.job import JobView, NewJob
+from treadle.core.job import Inserted, JobView, NewJob
 from treadle.core.states import State
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
 from treadle.hooks.events import JobInserted
@@ -254,7 +254,7 @@ def test_middleware_around_insert_sees_the_jobs_and_may_change_them(
     app.on(JobInserted)(told.append)
 
     @app.around_insert
-    async def reroute(jobs: Sequence[NewJob], call_next: InsertNext) -> Sequence[str]:
+    async def reroute(jobs: Sequence[NewJob], call_next: InsertNext) -> Sequence[Inserted]:
         return await call_next([msgspec.structs.replace(job, queue="rerouted") for job in jobs])
 
     handle = asyncio.run(_enqueue(app, welcome)) if is_async else welcome.enqueue(1)
@@ -268,12 +268,12 @@ async def _enqueue(app: Treadle, job: Registered) -> Handle:
     return handle
 
 
-def test_middleware_that_drops_a_job_is_told_that_it_owes_an_id(app: Treadle, welcome: Registered) -> None:
+def test_middleware_that_drops_a_job_is_told_that_it_owes_an_answer(app: Treadle, welcome: Registered) -> None:
     @app.around_insert
-    async def drop(jobs: Sequence[NewJob], call_next: InsertNext) -> Sequence[str]:
+    async def drop(jobs: Sequence[NewJob], call_next: InsertNext) -> Sequence[Inserted]:
         return await call_next(jobs[1:])
 
-    with pytest.raises(ConfigError, match=r"around insert to give 2 ids, got \['1'\]; let it return"):
+    with pytest.raises(ConfigError, match=r"to give one Inserted for each of 2 jobs, got \[Ins.*let it return"):
         app.enqueue_all([welcome.new(1), welcome.new(2)])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 import pytest
 
-from treadle.core.job import Job, NewJob
+from treadle.core.job import Inserted, Job, NewJob
 from treadle.hooks.middleware import AroundInsert, AroundPerform, InsertNext, insert_within, perform_within
 
 JOB = Job("7", "work", "default", b"[]", 1, 20)
@@ -25,11 +25,11 @@ def performing(name: str, said: list[str]) -> AroundPerform:
 
 
 def inserting(name: str, said: list[str]) -> AroundInsert:
-    async def middleware(jobs: Sequence[NewJob], call_next: InsertNext) -> Sequence[str]:
+    async def middleware(jobs: Sequence[NewJob], call_next: InsertNext) -> Sequence[Inserted]:
         said.append(f"{name} before")
-        ids = await call_next([msgspec.structs.replace(job, queue=f"{job.queue} {name}") for job in jobs])
+        inserted = await call_next([msgspec.structs.replace(job, queue=f"{job.queue} {name}") for job in jobs])
         said.append(f"{name} after")
-        return ids
+        return inserted
 
     return middleware
 
@@ -64,14 +64,14 @@ def test_the_first_middleware_is_the_outermost_around_an_insert_and_may_change_t
     said: list[str] = []
     inserted: list[NewJob] = []
 
-    async def insert(jobs: Sequence[NewJob]) -> Sequence[str]:
+    async def insert(jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         inserted.extend(jobs)
-        return ["7"]
+        return [Inserted("7")]
 
-    async def story() -> Sequence[str]:
+    async def story() -> Sequence[Inserted]:
         return await insert_within([inserting("a", said), inserting("b", said)], [NEW], insert)
 
-    assert asyncio.run(story()) == ["7"]
+    assert asyncio.run(story()) == [Inserted("7")]
     assert [job.queue for job in inserted] == ["default a b"]
     assert said == ["a before", "b before", "b after", "a after"]
 

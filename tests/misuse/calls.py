@@ -287,7 +287,8 @@ async def f(jobs, call_next): await call_next(jobs)
 welcome.enqueue(1)
 """,
         ConfigError,
-        "expected the middleware around insert to give 1 ids, got None; let it return what call_next gives",
+        "expected the middleware around insert to give one Inserted for each of 1 jobs, got None; let it return what "
+        "call_next gives",
     ),
     Program(
         "a second testing() at once",

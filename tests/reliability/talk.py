@@ -66,7 +66,8 @@ class Talk:
         try:
             store = await app.astore()
             args = json.dumps(named if store.shape is Shape.MAPPING else [*named.values()]).encode()
-            return (await store.insert([NewJob(name=name, queue=queue, args=args, max_attempts=attempts)]))[0]
+            new = NewJob(name=name, queue=queue, args=args, max_attempts=attempts)
+            return (await store.insert([new]))[0].id
         finally:
             await app.aclose()
 

@@ -118,7 +118,8 @@ class Desk:
         """Enqueue so many jobs of this name; their ids."""
         handler = self.handlers.get(name)
         most = handler.options.max_attempts if handler else 5
-        return list(await self.store.insert([NewJob(name=name, queue=queue, args=args, max_attempts=most)] * count))
+        new = NewJob(name=name, queue=queue, args=args, max_attempts=most)
+        return [one.id for one in await self.store.insert([new] * count)]
 
     async def view(self, job_id: str) -> JobView:
         """The job as it stands in the store."""

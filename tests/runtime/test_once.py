@@ -18,7 +18,7 @@ from treadle.supervise.clock import SystemClock
 
 async def put(desk: Desk, name: str, count: int = 1, *, rerun: bool = False) -> list[str]:
     job = NewJob(name=name, queue="default", args=b"{}", max_attempts=5, rerun=rerun)
-    return list(await desk.store.insert([job] * count))
+    return [one.id for one in await desk.store.insert([job] * count)]
 
 
 def worker_of(desk: Desk, door: Door, page: Page) -> Worker:

@@ -256,7 +256,7 @@ def test_a_worker_may_let_unknown_jobs_fail_as_its_peers_do() -> None:
             await desk.until(JobDiscarded)
             assert worker.tally == (0, 1, 1)
         assert not desk.of(JobUnknown)
-        return await desk.view(job_id), await desk.view(last)
+        return await desk.view(job_id), await desk.view(last.id)
 
     retried, discarded = play(story)
     assert (retried.state, retried.attempt) == (State.RETRYABLE, 1)

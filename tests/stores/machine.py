@@ -110,7 +110,7 @@ class StoreMachine(RuleBasedStateMachine):
     def enqueue(self, count: int, delay: float, *, rerun: bool) -> Any:  # noqa: ANN401 - Hypothesis' own type is private
         args = b"[]" if self.store.shape is Shape.LIST else b"{}"
         job = NewJob(name="work", queue=self.queue, args=args, max_attempts=1_000, delay=delay or None, rerun=rerun)
-        inserted = self.run(self.store.insert([job] * count))
+        inserted = [one.id for one in self.run(self.store.insert([job] * count))]
         for job_id in inserted:
             assert job_id not in self.model.jobs
             self.model.insert(job_id, delay, rerun=rerun)

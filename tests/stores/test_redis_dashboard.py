@@ -104,7 +104,7 @@ def test_a_dead_job_keeps_its_end_and_the_dead_are_trimmed(redis_url: str) -> No
             now = SystemClock().now()
             client.zadd("dead", {f"old {number}": now - 15552000 - 60 for number in range(5)})
             client.zadd("dead", {f"young {number}": now - 60 + number / 1000 for number in range(10_050)})
-        [jid] = await store.insert([new(1)])
+        jid = (await store.insert([new(1)]))[0].id
         await store.enroll(OWNER, 30)
         [found] = await claim(store)
         await store.settle(OWNER, [Settlement(found, Discarded(FAILURE))])
@@ -140,7 +140,7 @@ def test_a_job_that_is_not_to_be_kept_when_dead_is_not(members: dict[str, Any], 
 
 def test_a_dead_job_that_is_retried_by_hand_has_an_attempt_left(redis_url: str) -> None:
     async def story(store: RedisStore) -> None:
-        [jid] = await store.insert([new(1, max_attempts=1)])
+        jid = (await store.insert([new(1, max_attempts=1)]))[0].id
         await store.enroll(OWNER, 30)
         [found] = await claim(store)
         await store.settle(OWNER, [Settlement(found, Discarded(FAILURE))])

@@ -120,7 +120,7 @@ def test_nothing_is_lost_or_doubled_while_connections_are_killed(start_redis: Ca
 async def _produce(store: RedisStore, total: int) -> list[str]:
     ids: list[str] = []
     while len(ids) < total:
-        ids += await store.insert([new(len(ids)) for _ in range(20)])
+        ids += [one.id for one in await store.insert([new(len(ids)) for _ in range(20)])]
     return ids
 
 

@@ -53,12 +53,12 @@ def test_an_insert_whose_reply_is_lost_makes_one_job(
     async def story(store: RedisStore) -> None:
         await store.insert([new(0, **changes)])
         redis_proxy.cut_reply(matching=digest("insert"))
-        ids = await store.insert([new(1, **changes), new(2, **changes)])
+        inserted = await store.insert([new(1, **changes), new(2, **changes)])
         assert redis_proxy.cuts == 1
         with peer(redis_url) as client:
             texts: Any = client.lrange("queue:mail", 0, -1) or client.zrange("schedule", 0, -1)
             jids = [json.loads(text)["jid"] for text in texts]
-        assert sorted(jids).count(ids[0]) == 1
+        assert sorted(jids).count(inserted[0].id) == 1
         assert len(jids) == 3
 
     run_with(redis_proxy.url, story)
@@ -68,11 +68,11 @@ def test_a_blocking_insert_whose_reply_is_lost_makes_one_job(redis_proxy: CutPro
     store = RedisStore(redis_proxy.url, clock=SystemClock())
     store.insert_now([new(0)])
     redis_proxy.cut_reply(matching=digest("insert"))
-    [jid] = store.insert_now([new(1)])
+    [inserted] = store.insert_now([new(1)])
     store.close()
     assert redis_proxy.cuts == 1
     with peer(redis_url) as client:
-        assert [job["jid"] for job in queued(client)].count(jid) == 1
+        assert [job["jid"] for job in queued(client)].count(inserted.id) == 1
         assert len(queued(client)) == 2
 
 
@@ -179,16 +179,16 @@ def test_in_a_pipeline_of_settlements_any_reply_may_be_lost(nth: int, redis_prox
 
 def test_a_claim_whose_reply_is_lost_is_held_and_goes_back(redis_proxy: CutProxy, redis_url: str) -> None:
     async def story(store: RedisStore) -> None:
-        ids = await store.insert([new(number) for number in range(5)])
+        ids = [one.id for one in await store.insert([new(number) for number in range(5)])]
         await store.enroll(OWNER, 30)
         redis_proxy.cut_reply(matching=digest("claim"))
         with pytest.raises(StoreUnavailable):
             await claim(store, 3)
         held = await store.held(OWNER)
-        assert [found.job.id for found in held] == list(ids[:3])
+        assert [found.job.id for found in held] == ids[:3]
         answers = await store.settle(OWNER, [Settlement(found, Released()) for found in held])
         assert [answer.answer for answer in answers] == ["applied"] * 3
-        assert [found.job.id for found in await claim(store)] == list(ids)
+        assert [found.job.id for found in await claim(store)] == ids
 
     run_with(redis_proxy.url, story)
 

@@ -115,7 +115,7 @@ def test_what_this_store_puts_back_itself_wakes_it_too(redis_url: str) -> None:
 
 def test_a_result_is_told_and_not_looked_for(redis_url: str) -> None:
     async def story(store: RedisStore) -> None:
-        [jid] = await store.insert([new(1)])
+        jid = (await store.insert([new(1)]))[0].id
         await store.enroll(OWNER, 60)
         claims = await store.claim(OWNER, [Demand(QUEUES, 1)])
         watch = store.watch()

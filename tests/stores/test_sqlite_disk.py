@@ -92,7 +92,7 @@ BREAK = """
 store = make(path, "full")
 try:
     for _ in range(50):
-        print(*store.insert_now([JOB]), flush=True)
+        print(store.insert_now([JOB])[0].id, flush=True)
 except StoreUnavailable as error:
     print("failed", type(error).__name__)
 os._exit(0)

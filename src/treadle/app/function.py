@@ -156,11 +156,11 @@ class JobFunction(Generic[P, R_co, H_co]):
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call. Raises ArgumentError, BlockingCall, StoreUnavailable, Unconfirmed, StoreFull."""
-        return self.handle(self._app.insert([self.new(*args, **kwargs).new], instead="await aenqueue")[0])
+        return self.handle(self._app.insert([self.new(*args, **kwargs).new], instead="await aenqueue")[0].id)
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call from a coroutine; see `enqueue`."""
-        return self.handle((await self._app.ainsert([self.new(*args, **kwargs).new]))[0])
+        return self.handle((await self._app.ainsert([self.new(*args, **kwargs).new]))[0].id)
 
     def handle(self, job_id: str) -> H_co:
         """The handle of a call that was enqueued elsewhere."""

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from treadle.app.connection import Connection
 from treadle.app.guard import refuse_while_importing
-from treadle.core.job import NewJob
-from treadle.errors import ConfigError
+from treadle.core.job import Inserted, NewJob
 from treadle.hooks.events import Events, JobInserted
-from treadle.hooks.middleware import AroundInsert, insert_within
+from treadle.hooks.middleware import AroundInsert, check_inserted, insert_within
 
 
 class Inserts:
@@ -20,29 +18,23 @@ class Inserts:
         self._connection = connection
         self._events = events
 
-    def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[str]:
-        """Insert jobs, blocking; their ids. Raises BlockingCall where a loop runs, naming `instead`."""
+    def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[Inserted]:
+        """Insert jobs, blocking; what came of each. Raises BlockingCall where a loop runs, naming `instead`."""
         self._connection.refuse_to_block(instead.removeprefix("await a") or "enqueue", instead)
         if not jobs:
             return ()
         if self.around:
             return self._connection.run(self.ainsert(jobs))
-        ids = self._connection.store_now().insert_now(jobs)
-        self._tell(jobs, ids)
-        return ids
+        inserted = self._connection.store_now().insert_now(jobs)
+        self._tell(jobs, inserted)
+        return inserted
 
-    async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
-        """Insert jobs; their ids."""
+    async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+        """Insert jobs; what came of each."""
         refuse_while_importing("aenqueue")
         if not jobs:
             return ()
-        ids: Any = await insert_within(self.around, jobs, self._insert)
-        if not isinstance(ids, Sequence) or len(ids) != len(jobs):
-            raise ConfigError(
-                f"expected the middleware around insert to give {len(jobs)} ids, got {ids!r:.80}; let it return what "
-                f"call_next gives"
-            )
-        return ids
+        return check_inserted(await insert_within(self.around, jobs, self._insert), len(jobs))
 
     @contextmanager
     def within(self, around: Sequence[AroundInsert]) -> Iterator[None]:
@@ -54,13 +46,13 @@ class Inserts:
         finally:
             self.around = kept
 
-    async def _insert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
+    async def _insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         store = await self._connection.astore()
-        ids = await store.insert(jobs)
-        self._tell(jobs, ids)
-        return ids
+        inserted = await store.insert(jobs)
+        self._tell(jobs, inserted)
+        return inserted
 
-    def _tell(self, jobs: Sequence[NewJob], ids: Sequence[str]) -> None:
+    def _tell(self, jobs: Sequence[NewJob], inserted: Sequence[Inserted]) -> None:
         if self._events.wanted(JobInserted):
-            for job, job_id in zip(jobs, ids, strict=True):
-                self._events.emit(JobInserted(id=job_id, queue=job.queue, name=job.name))
+            for job, one in zip(jobs, inserted, strict=True):
+                self._events.emit(JobInserted(id=one.id, queue=job.queue, name=job.name))

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from treadle.core.clock import Clock
 from treadle.core.inject import Provider
-from treadle.core.job import NewJob
+from treadle.core.job import Inserted, NewJob
 from treadle.core.options import JobDefaults, Unknown
 from treadle.hooks.events import Events
 from treadle.hooks.middleware import AroundPerform
@@ -80,10 +80,10 @@ class App(Protocol):
         """Run a coroutine for a blocking call."""
         ...
 
-    def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[str]:
+    def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[Inserted]:
         """Insert jobs, blocking; `instead` names what a coroutine calls."""
         ...
 
-    async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
+    async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         """Insert jobs."""
         ...

@@ -14,7 +14,7 @@ from treadle.app.function import JobFunction
 from treadle.app.surface import App
 from treadle.app.trial import Due, Ear, Single, run
 from treadle.core.clock import Clock
-from treadle.core.job import Job, JobView, NewJob
+from treadle.core.job import Inserted, Job, JobView, NewJob
 from treadle.core.options import check_count, check_seconds
 from treadle.core.states import State
 from treadle.errors import ConfigError
@@ -160,14 +160,14 @@ class JobKit:
         await run(self._app, source, ear)
         return ear.value, ear.failure(source.outcome)
 
-    async def _run_inline(self, jobs: Sequence[NewJob], call_next: InsertNext) -> Sequence[str]:
-        ids = await call_next([msgspec.structs.replace(job, delay=None, at=None) for job in jobs])
+    async def _run_inline(self, jobs: Sequence[NewJob], call_next: InsertNext) -> Sequence[Inserted]:
+        inserted = await call_next([msgspec.structs.replace(job, delay=None, at=None) for job in jobs])
         ear = Ear()
         due = Due(await self._app.astore(), self._app.resolve, ear)
         await run(self._app, due, ear)
         if due.failure is not None:
             raise due.failure
-        return ids
+        return inserted
 
     async def _waiting(self, states: Sequence[State]) -> list[JobView]:
         store = await self._app.astore()

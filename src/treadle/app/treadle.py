@@ -18,7 +18,7 @@ from treadle.app.stored import StoredJobs
 from treadle.core.arguments import Shape, check_size
 from treadle.core.clock import Clock
 from treadle.core.inject import Provider
-from treadle.core.job import NewJob
+from treadle.core.job import Inserted, NewJob
 from treadle.core.jsontext import dump
 from treadle.core.options import (
     IN_LOOP,
@@ -187,31 +187,31 @@ class Treadle(Jobs):
         a mapping on Oban's stores and a list on Redis. Raises ArgumentError.
         """
         new = self._named(name, args, queue)
-        return self._handle(new, self.insert([new], instead="await aenqueue")[0])
+        return self._handle(new, self.insert([new], instead="await aenqueue")[0].id)
 
     async def aenqueue(
         self, name: str, args: Mapping[str, Any] | Sequence[Any] = (), *, queue: str | None = None
     ) -> Handle:
         """Enqueue a job by name from a coroutine; see `enqueue`."""
         new = self._named(name, args, queue)
-        return self._handle(new, (await self.ainsert([new]))[0])
+        return self._handle(new, (await self.ainsert([new]))[0].id)
 
     def enqueue_all(self, calls: Sequence[NewCall[H]]) -> list[H]:
         """Enqueue many calls made by `new`, all of them or none."""
-        ids = self.insert(new_jobs(calls), instead="await aenqueue_all")
-        return [call.job.handle(job_id) for call, job_id in zip(calls, ids, strict=True)]
+        inserted = self.insert(new_jobs(calls), instead="await aenqueue_all")
+        return [call.job.handle(one.id) for call, one in zip(calls, inserted, strict=True)]
 
     async def aenqueue_all(self, calls: Sequence[NewCall[H]]) -> list[H]:
         """Enqueue many calls made by `new` from a coroutine, all of them or none."""
-        ids = await self.ainsert(new_jobs(calls))
-        return [call.job.handle(job_id) for call, job_id in zip(calls, ids, strict=True)]
+        inserted = await self.ainsert(new_jobs(calls))
+        return [call.job.handle(one.id) for call, one in zip(calls, inserted, strict=True)]
 
-    def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[str]:
-        """Insert jobs, blocking; their ids. Raises BlockingCall where a loop runs, naming `instead`."""
+    def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[Inserted]:
+        """Insert jobs, blocking; what came of each. Raises BlockingCall where a loop runs, naming `instead`."""
         return self._inserts.insert(jobs, instead=instead)
 
-    async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
-        """Insert jobs; their ids."""
+    async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+        """Insert jobs; what came of each."""
         return await self._inserts.ainsert(jobs)
 
     async def astore(self) -> Store:

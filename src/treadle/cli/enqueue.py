@@ -93,4 +93,4 @@ async def _insert(store: Store, name: str, value: object, queue: str, delay: flo
         raise ArgumentError(f'job "{name}": expected ARGS to be a JSON {kind} on this store, got {came}')
     args = dump(shape() if value is None else value, f'job "{name}", ARGS')
     job = NewJob(name=name, queue=queue, args=args, max_attempts=MAX_ATTEMPTS, delay=delay)
-    return (await store.insert([job]))[0]
+    return (await store.insert([job]))[0].id

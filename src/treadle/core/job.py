@@ -34,6 +34,16 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
         return f"NewJob(name={self.name!r}, queue={self.queue!r})"
 
 
+class Inserted(msgspec.Struct, frozen=True):
+    """What an insert gave for one of its jobs: the id in the store. `conflict` says that it is that of another job.
+
+    That job stood there before, and this one, which was to be unique, was not inserted.
+    """
+
+    id: str
+    conflict: bool = False
+
+
 class Job(msgspec.Struct, frozen=True):
     """One enqueued unit of work as its body sees it.
 

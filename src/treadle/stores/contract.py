@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from treadle.core.arguments import Shape
-from treadle.core.job import Job, JobView, NewJob
+from treadle.core.job import Inserted, Job, JobView, NewJob
 from treadle.core.outcomes import Outcome
 from treadle.core.states import State
 from treadle.errors import ConfigError
@@ -184,11 +184,11 @@ class Produces(Protocol):
     shape: Shape
     abilities: frozenset[Ability]
 
-    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
-        """Insert all or none; the ids, in order. Raises StoreFull, Unconfirmed."""
+    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+        """Insert all or none; what came of each, in order. Raises StoreFull, Unconfirmed."""
         ...
 
-    def insert_now(self, jobs: Sequence[NewJob]) -> Sequence[str]:
+    def insert_now(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         """The same, blocking; safe on any thread."""
         ...
 

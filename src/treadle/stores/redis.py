@@ -6,7 +6,7 @@ from typing import Literal
 
 from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
-from treadle.core.job import JobView, NewJob
+from treadle.core.job import Inserted, JobView, NewJob
 from treadle.core.states import State
 from treadle.errors import Unconfirmed
 from treadle.stores import redis_activity as activity
@@ -72,7 +72,7 @@ class RedisStore:
         """Close the connections of code without a loop."""
         self._client.connections.close()
 
-    async def insert(self, new: Sequence[NewJob]) -> Sequence[str]:
+    async def insert(self, new: Sequence[NewJob]) -> Sequence[Inserted]:
         """Insert all or none. Raises StoreFull, Unconfirmed."""
         if not new:
             return ()
@@ -81,9 +81,9 @@ class RedisStore:
             await self._client.back.insist(call, jobs.patience(len(new)))
         except ReplyLost as error:
             raise Unconfirmed(str(error), ids) from error
-        return ids
+        return [Inserted(jid) for jid in ids]
 
-    def insert_now(self, new: Sequence[NewJob]) -> Sequence[str]:
+    def insert_now(self, new: Sequence[NewJob]) -> Sequence[Inserted]:
         """The same, blocking; safe on any thread."""
         if not new:
             return ()
@@ -92,7 +92,7 @@ class RedisStore:
             self._client.thread.insist(call, jobs.patience(len(new)))
         except ReplyLost as error:
             raise Unconfirmed(str(error), ids) from error
-        return ids
+        return [Inserted(jid) for jid in ids]
 
     async def enroll(self, owner: str, lease: float) -> None:
         """Make an owner known. Raises Fenced for one that was declared dead."""

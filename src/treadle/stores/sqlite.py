@@ -11,7 +11,7 @@ from typing import Concatenate, Literal, ParamSpec, TypeVar
 
 from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
-from treadle.core.job import JobView, NewJob
+from treadle.core.job import Inserted, JobView, NewJob
 from treadle.core.states import State
 from treadle.stores import sqlite_activity as activity
 from treadle.stores import sqlite_claims as claims
@@ -80,14 +80,14 @@ class SqliteStore:
         """End the threads and close the file; what was in memory is gone."""
         _finish(self._lane, self._reading, self._database)
 
-    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[str]:
+    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         """Insert all or none. Raises StoreFull, Unconfirmed."""
         wish = self._inserts.announce(jobs)
         inserted = await self._lane.run(partial(self._inserts.serve, wish))
         self._bell.ring()
         return inserted
 
-    def insert_now(self, jobs: Sequence[NewJob]) -> Sequence[str]:
+    def insert_now(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
         """The same, on the calling thread."""
         inserted = self._inserts.now(jobs)
         self._bell.ring()

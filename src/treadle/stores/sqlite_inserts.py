@@ -6,7 +6,7 @@ from sqlite3 import Connection
 
 from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
-from treadle.core.job import NewJob
+from treadle.core.job import Inserted, NewJob
 from treadle.errors import StoreUnavailable, Unconfirmed
 from treadle.stores.sqlite_database import Database
 from treadle.stores.sqlite_jobs import check, insert
@@ -20,7 +20,7 @@ class Wish:
 
     def __init__(self, jobs: Sequence[NewJob]) -> None:
         self.jobs = jobs
-        self.ids: list[str] | None = None
+        self.inserted: list[Inserted] | None = None
         self.error: Exception | None = None
 
 
@@ -40,13 +40,13 @@ class Inserts:
         self._wishes.append(wish)
         return wish
 
-    def serve(self, wish: Wish) -> list[str]:
-        """The ids of an announced wish. To be called on one thread."""
-        while wish.ids is None and wish.error is None:
+    def serve(self, wish: Wish) -> list[Inserted]:
+        """What came of an announced wish. To be called on one thread."""
+        while wish.inserted is None and wish.error is None:
             self._insert(self._next_wishes())
         return _come_of(wish)
 
-    def now(self, jobs: Sequence[NewJob]) -> list[str]:
+    def now(self, jobs: Sequence[NewJob]) -> list[Inserted]:
         """Insert on the calling thread."""
         check(jobs, self._shape)
         wish = Wish(jobs)
@@ -62,8 +62,8 @@ class Inserts:
         return wishes
 
     def _insert(self, wishes: list[Wish]) -> None:
-        """One transaction; every wish gets its ids, or the error."""
-        drawn: list[str] = []
+        """One transaction; every wish gets what came of its jobs, or the error."""
+        drawn: list[Inserted] = []
 
         def step(connection: Connection) -> None:
             drawn[:] = insert(connection, [job for wish in wishes for job in wish.jobs], self._clock.now())
@@ -71,23 +71,23 @@ class Inserts:
         try:
             self._database.write(step, inserting=True)
         except Exception as error:  # noqa: BLE001 - handed to everybody whom it concerns
-            for wish, ids in _shared_out(wishes, drawn):
+            for wish, inserted in _shared_out(wishes, drawn):
                 # Ids were drawn, so it was the commit that failed: nobody can say whether it holds.
-                unsure = isinstance(error, StoreUnavailable) and ids
-                wish.error = Unconfirmed(str(error), tuple(ids)) if unsure else error
+                unsure = isinstance(error, StoreUnavailable) and inserted
+                wish.error = Unconfirmed(str(error), tuple(one.id for one in inserted)) if unsure else error
         else:
-            for wish, ids in _shared_out(wishes, drawn):
-                wish.ids = ids
+            for wish, inserted in _shared_out(wishes, drawn):
+                wish.inserted = inserted
 
 
-def _shared_out(wishes: list[Wish], drawn: list[str]) -> Iterator[tuple[Wish, list[str]]]:
+def _shared_out(wishes: list[Wish], drawn: list[Inserted]) -> Iterator[tuple[Wish, list[Inserted]]]:
     start = 0
     for wish in wishes:
         yield wish, drawn[start : start + len(wish.jobs)]
         start += len(wish.jobs)
 
 
-def _come_of(wish: Wish) -> list[str]:
+def _come_of(wish: Wish) -> list[Inserted]:
     if wish.error is not None:
         raise wish.error
-    return wish.ids or []
+    return wish.inserted or []

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from treadle.core.arguments import Shape
-from treadle.core.job import JobView, NewJob
+from treadle.core.job import Inserted, JobView, NewJob
 from treadle.core.states import FINAL, State
 from treadle.errors import ArgumentError
 from treadle.stores.contract import JobQuery, Result, Work
@@ -40,15 +40,15 @@ def check(jobs: Sequence[NewJob], shape: Shape) -> None:
             meta_of(job)
 
 
-def insert(connection: Connection, jobs: Sequence[NewJob], now: float) -> list[str]:
-    """Insert all of them; their ids, in order."""
+def insert(connection: Connection, jobs: Sequence[NewJob], now: float) -> list[Inserted]:
+    """Insert all of them; what came of each, in order."""
     if not jobs:
         return []
     at = stamp(now)
     connection.executemany(statement("sqlite/insert"), [_row(job, now, at) for job in jobs])
     # AUTOINCREMENT under the write lock: the ids of one call follow each other.
     last: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
-    return [str(job_id) for job_id in range(last - len(jobs) + 1, last + 1)]
+    return [Inserted(str(job_id)) for job_id in range(last - len(jobs) + 1, last + 1)]
 
 
 def _row(job: NewJob, now: float, at: str) -> tuple[str | int, ...]:

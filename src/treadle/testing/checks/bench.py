@@ -80,7 +80,13 @@ class Bench:
 
     async def put(self, count: int = 1, *, queue: str = QUEUE) -> list[str]:
         """Insert so many jobs in one call; their ids."""
-        return list(await self.store.insert([self.job(queue=queue) for _ in range(count)]))
+        return await self.insert(*(self.job(queue=queue) for _ in range(count)))
+
+    async def insert(self, *jobs: NewJob) -> list[str]:
+        """Insert these in one call, each as a job of its own; their ids."""
+        inserted = await self.store.insert(jobs)
+        expect([one.conflict for one in inserted], [False] * len(jobs), "what is not unique conflicts with nothing")
+        return [one.id for one in inserted]
 
     async def take(self, limit: int = 100, *queues: str, alone: bool = False) -> list[Claim]:
         """Claim from these queues, or from the default one."""

@@ -25,7 +25,7 @@ async def jobs_are_found_by_what_they_are(place: Place) -> None:
     async with place.store() as store:
         bench = await Bench(store).enroll()
         await store.insert([bench.job("Mail", queue="a"), bench.job("Report", queue="a")])
-        (wanted,) = await store.insert([bench.job("Mail", queue="b", delay=LONG)])
+        (wanted,) = await bench.insert(bench.job("Mail", queue="b", delay=LONG))
         for query in (bench.one(wanted), JobQuery(queue="b"), JobQuery(state=State.SCHEDULED, name="Mail")):
             found = await store.find(query)
             expect([view.id for view in found], [wanted], f"{query} finds that job and no other")
@@ -39,7 +39,7 @@ async def a_waiting_job_is_cancelled_at_once(place: Place) -> None:
     async with place.store() as store:
         bench = await Bench(store).enroll()
         (waiting,) = await bench.put()
-        (later,) = await store.insert([bench.job(delay=SHORT)])
+        (later,) = await bench.insert(bench.job(delay=SHORT))
         expect(await store.act("cancel", JobQuery(ids=(waiting, later))), 2, "jobs that wait are cancelled")
         await place.elapse(2 * SHORT)
         expect([await store.stage(10), await bench.take()], [0, []], "and never run")

@@ -10,7 +10,7 @@ from treadle.testing.checks.bench import FAILURE, OTHER, OWNER, SHORT, Bench, Pl
 
 async def _put(bench: Bench) -> tuple[str, str]:
     """A job that must not run again, and one behind it that may."""
-    once, other = await bench.store.insert([bench.job(rerun=False), bench.job()])
+    once, other = await bench.insert(bench.job(rerun=False), bench.job())
     return once, other
 
 

@@ -21,7 +21,7 @@ async def jobs_come_in_the_order_of_their_insertion(place: Place) -> None:
 
 async def an_insert_of_nothing_does_nothing(place: Place) -> None:
     async with place.store() as store:
-        expect(list(await store.insert([])), [], "an insert of no jobs gives no ids")
+        expect(list(await store.insert([])), [], "an insert of no jobs gives nothing")
         expect(list(store.insert_now([])), [], "and neither does the blocking one")
 
 
@@ -65,7 +65,7 @@ async def priorities_come_before_time(place: Place) -> None:
             return
         bench = await Bench(store).enroll()
         new = [bench.job(priority=priority) for priority in (9, 0, 5, 0, 9)]
-        inserted = await store.insert(new)
+        inserted = await bench.insert(*new)
         shown = {view.id: view.priority for view in await store.find(JobQuery())}
         expect([shown[job_id] for job_id in inserted], [9, 0, 5, 0, 9], "a priority is shown")
         order = [inserted[index] for index in (1, 3, 2, 0, 4)]
@@ -99,7 +99,7 @@ async def a_thread_inserts_without_a_loop(place: Place) -> None:
     async with place.store() as store:
         bench = await Bench(store).enroll()
         inserted = await asyncio.to_thread(partial(store.insert_now, [bench.job(), bench.job()]))
-        expect(ids(await bench.take()), list(inserted), "jobs of the blocking insert are jobs like others")
+        expect(ids(await bench.take()), [one.id for one in inserted], "the blocking insert makes jobs like others")
 
 
 async def a_delayed_job_waits_for_its_time(place: Place) -> None:
@@ -119,7 +119,7 @@ async def a_job_for_an_instant_waits_for_it(place: Place) -> None:
     async with place.store() as store:
         bench = await Bench(store).enroll()
         past, future = bench.job(at=place.now() - 60), bench.job(at=place.now() + 600)
-        first, _ = await store.insert([past, future])
+        first, _ = await bench.insert(past, future)
         expect(await store.stage(10), 0, "an instant to come is not due")
         expect(ids(await bench.take()), [first], "an instant that has passed means now")
 
@@ -127,8 +127,8 @@ async def a_job_for_an_instant_waits_for_it(place: Place) -> None:
 async def staging_keeps_its_limit_and_the_order_of_time(place: Place) -> None:
     async with place.store() as store:
         bench = await Bench(store).enroll()
-        late = await store.insert([bench.job(delay=SHORT)])
-        early = await store.insert([bench.job(delay=SHORT / 2), bench.job(delay=SHORT / 4)])
+        late = await bench.insert(bench.job(delay=SHORT))
+        early = await bench.insert(bench.job(delay=SHORT / 2), bench.job(delay=SHORT / 4))
         await place.elapse(2 * SHORT)
         expect([await store.stage(2), await store.stage(2), await store.stage(2)], [2, 1, 0], "staging keeps its limit")
         expect(sorted(ids(await bench.take())), sorted([*late, *early]), "every due job becomes available")
