@@ -71,9 +71,12 @@ def imports_of_the_face(source: str) -> list[str]:
 def transactions_in_redis(source: str) -> list[str]:
     """EVALSHA never stands inside MULTI: there NOSCRIPT fails one command and the others still apply.
 
-    redis-py wraps a pipeline in MULTI unless `transaction=False` is said.
+    redis-py wraps a pipeline in MULTI unless `transaction=False` is said. A module of psycopg is about others.
     """
-    return [finding for node in ast.walk(ast.parse(source)) for finding in _transactions_in(node)]
+    nodes = list(ast.walk(ast.parse(source)))
+    if any(isinstance(node, ast.Import) and any(alias.name == "psycopg" for alias in node.names) for node in nodes):
+        return []
+    return [finding for node in nodes for finding in _transactions_in(node)]
 
 
 def _transactions_in(node: ast.AST) -> Iterator[str]:
@@ -239,6 +242,7 @@ def test_a_breach_is_found(rule: Callable[[str], list[str]], source: str) -> Non
         (unsafe, "import json\nmodel.eval()\nliteral_eval('1')"),
         (imports_of_the_face, "from treadle.core.job import Job\nimport treadle.errors"),
         (transactions_in_redis, "p = client.pipeline(transaction=False)"),
+        (transactions_in_redis, "import psycopg\nwith connection.transaction(): pass"),
         (bare_begins, "db.execute('BEGIN IMMEDIATE')\nsay('begin the work')"),
         (bare_begins, "def f():\n    'Start; begin'"),
         (bare_begins, "sqlite3.connect(path, isolation_level=None)"),

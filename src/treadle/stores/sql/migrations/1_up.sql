@@ -1,0 +1,25 @@
+-- Treadle's own tables. All are logged: an owner whose row a crash of the server emptied would count as dead.
+-- Instants are in UTC by the server's clock. `lease` is in seconds; `fenced_at` is set when the owner was declared dead.
+CREATE TABLE treadle_owners (
+  owner text PRIMARY KEY,
+  lease double precision NOT NULL,
+  beat timestamp NOT NULL DEFAULT timezone('UTC', clock_timestamp()),
+  fenced_at timestamp
+) WITH (fillfactor = 50);
+-- The queues that an owner serves.
+CREATE TABLE treadle_serving (owner text PRIMARY KEY, queues text[] NOT NULL) WITH (fillfactor = 50);
+-- How many jobs of a queue were completed in each ten seconds since the epoch; the last minute is kept.
+CREATE TABLE treadle_done (slot bigint NOT NULL, queue text NOT NULL, number bigint NOT NULL, PRIMARY KEY (slot, queue));
+-- Jobs that were running when their worker died: they run alone. `deaths` counts those that died while it ran alone.
+CREATE TABLE treadle_suspects (job_id bigint PRIMARY KEY, deaths integer NOT NULL);
+-- Wishes to end a running job; each is bound to the claim that ran when it was made.
+CREATE TABLE treadle_cancels (job_id bigint NOT NULL, claim text NOT NULL, PRIMARY KEY (job_id, claim));
+-- Settlements that left their job alive, kept an hour: a repeat of one is answered as such although the job went on.
+CREATE TABLE treadle_settled (
+  job_id bigint NOT NULL,
+  claim text NOT NULL,
+  settled_at timestamp NOT NULL DEFAULT timezone('UTC', clock_timestamp()),
+  PRIMARY KEY (job_id, claim)
+);
+CREATE INDEX treadle_settled_at ON treadle_settled (settled_at);
+COMMENT ON TABLE treadle_owners IS '1'
