@@ -1,0 +1,82 @@
+"""Payloads of Oban's notifications: those that were recorded, every form of them, and garbage."""
+
+import gzip
+import json
+import logging
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from treadle.errors import ArgumentError
+from treadle.stores.oban_notices import PLAIN_LIMIT, READ_LIMIT, channel, read, write
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "oban-notifications.jsonl"
+RECORDED = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
+
+messages = st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
+
+
+def packed(text: str) -> str:
+    return b64encode(gzip.compress(text.encode())).decode()
+
+
+FORMS: list[Callable[[str], str]] = [str, packed, lambda text: f"Z:{packed(text)}"]
+
+
+@pytest.mark.parametrize("notice", RECORDED, ids=lambda notice: f"{notice['program']} {notice['channel']}")
+def test_what_was_recorded_is_read_in_every_form(notice: dict[str, Any]) -> None:
+    meant = json.loads(notice["decoded"])
+    assert [read(form(notice["decoded"])) for form in FORMS] == [meant] * 3
+    assert packed(notice["decoded"]).startswith("H4sI")
+    assert notice["channel"] == channel("public", notice["channel"].removeprefix("public.oban_"))
+
+
+@given(messages)
+def test_what_was_written_is_read(message: dict[str, Any]) -> None:
+    assert read(write(message)) == message
+
+
+@given(messages, st.sampled_from(FORMS))
+def test_every_form_is_read(message: dict[str, Any], form: Callable[[str], str]) -> None:
+    assert read(form(json.dumps(message))) == message
+
+
+def test_short_messages_are_plain_and_long_ones_are_packed_without_a_prefix() -> None:
+    frame = len('{"queue":""}')
+    assert write({"queue": "a" * (PLAIN_LIMIT - frame - 1)}).startswith('{"queue":"aa')
+    long = write({"queue": "a" * (PLAIN_LIMIT - frame)})
+    assert gzip.decompress(b64decode(long)).startswith(b'{"queue":"aa')
+
+
+def test_a_message_that_postgresql_would_refuse_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="expected a notification of less than 8000 bytes"):
+        write({"ids": [str(uuid5(NAMESPACE_DNS, str(number))) for number in range(1000)]})
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "", "hello", "[1,2]", "{oops", "{", '"text"', "7", "null", "Z:", "Z:@@@@", "H4sI", "{\ud800}", "\x00", "é",
+        packed("[1]"), packed("hello"), packed("{}")[:-8], b64encode(b"plain").decode(),
+        packed("{" + " " * READ_LIMIT + "}"), "Z:" + packed("[" * 100_000), '{"a":' + "[" * 100_000,
+    ],
+    ids=lambda payload: ascii(payload[:20]),
+)  # fmt: skip
+def test_garbage_is_nothing_and_one_line(payload: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "treadle"):
+        assert read(payload) is None
+    [record] = caplog.records
+    assert record.getMessage().startswith("expected a notification that Oban can read")
+    assert len(record.getMessage()) < 300
+
+
+@given(st.text())
+def test_no_text_raises(payload: str) -> None:
+    for form in (payload, f"Z:{payload}", "{" + payload):
+        assert isinstance(read(form), dict | None)
