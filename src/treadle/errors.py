@@ -21,6 +21,10 @@ class UnknownJob(TreadleError, LookupError):
     """No job of that name is registered in this app."""
 
 
+class UnknownQueue(TreadleError, LookupError):
+    """No job, no live worker and no registered job is of a queue of that name."""
+
+
 class StoreError(TreadleError):
     """The store answered, and refused: wrong schema, wrong type of key, missing right."""
 

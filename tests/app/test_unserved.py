@@ -130,3 +130,21 @@ def test_a_store_in_memory_can_be_served_here_alone(caplog: pytest.LogCaptureFix
         assert waiting.warnings[0].endswith("its store is in this process's memory, so run one here: with app.worker()")
 
     play("sqlite://", caplog, story)
+
+
+def test_a_wait_for_a_queue_that_is_paused_says_so_though_it_is_served(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(waiting: Waiting) -> None:
+        await waiting.app.queues.apause("reports")
+        await (await waiting.app.astore()).enroll("host:1:a", 60.0)
+        task = await waiting.waits(waiting.report, PATIENCE)
+        await until(lambda: waiting.warnings, what="the wait has said so")
+        task.cancel()
+        (text,) = waiting.warnings
+        assert text == (
+            f'job {waiting.id} (report) waits in queue "reports", which is paused; '
+            "resume it: treadle queues resume reports"
+        )
+
+    play(url, caplog, story)

@@ -53,7 +53,7 @@ def test_a_url_names_another_store(shell: Shell) -> None:
     shell.make_store()
     url = f"sqlite:///{shell.folder / 'other.db'}"
     shell.ok("enqueue", "--url", url, "A::B", "--queue", "ruby", "--delay", "60")
-    ruby = {"depth": 0, "oldest": None, "rate": 0.0, "states": {"scheduled": 1}}
+    ruby = {"depth": 0, "oldest": None, "rate": 0.0, "paused": False, "states": {"scheduled": 1}}
     assert shell.json("queues", "list", "--url", url) == {"ruby": ruby}
     assert shell.json("queues", "list") == {}
 

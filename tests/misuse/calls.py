@@ -1,7 +1,7 @@
 """Calls with wrong options, at a wrong place, or of something else."""
 
 from tests.misuse.case import Program
-from treadle.errors import ArgumentError, BlockingCall, ConfigError
+from treadle.errors import ArgumentError, BlockingCall, ConfigError, UnknownQueue
 
 CALLS: tuple[Program, ...] = (
     Program(
@@ -368,5 +368,23 @@ with app.testing(inline=True):
 """,
         ArgumentError,
         'job "greet": unknown argument "lang": expected "user_id"',
+    ),
+    Program(
+        "a queue that is not there",
+        """
+@app.job(queue="mail")
+def welcome(user_id: int) -> None: ...
+app.queues.pause("mial")
+""",
+        UnknownQueue,
+        'expected one of mail, got "mial"; did you mean "mail"?',
+    ),
+    Program(
+        "a queue where there is none",
+        """
+app.queues.resume("mail")
+""",
+        UnknownQueue,
+        'expected a queue that has jobs or is served, got "mail"',
     ),
 )

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 
 from tests.stores.model import Model
 from treadle.core.arguments import Shape
+from treadle.core.controls import QueueAction, QueueControl
 from treadle.core.job import NewJob
 from treadle.core.outcomes import (
     Cancelled,
@@ -161,6 +162,9 @@ class StoreMachine(RuleBasedStateMachine):
         owner = self.owner_of(process)
         if not self.model.is_alive(owner):
             self.enroll(process)
+        if self.model.paused:
+            assert self.run(self.store.claim(owner, [Demand((self.queue,), limit, alone)])) == []
+            self.control("resume")
         lent = self.run(self.store.claim(owner, [Demand((self.queue,), limit, alone)]))
         possible = self.model.claimable(alone=alone)
         assert {claim.job.id for claim in lent} <= possible
@@ -267,6 +271,14 @@ class StoreMachine(RuleBasedStateMachine):
         rescued = self.run(self.store.rescue(ALL))
         assert (set(rescued.owners), rescued.claims) == self.model.rescue()
 
+    @rule()
+    def somebody_pauses_the_queue_until_the_next_claim(self) -> None:
+        self.control("pause")
+
+    def control(self, action: QueueAction) -> None:
+        self.run(self.store.control(QueueControl(action=action, queue=self.queue), [self.queue]))
+        self.model.paused = action == "pause"
+
     @precondition(lambda self: self.model.waits_for_time())
     @rule()
     def stage(self) -> None:
@@ -314,7 +326,7 @@ class StoreMachine(RuleBasedStateMachine):
         found, aside, *held = self.run(self.look(owners))
         assert {view.id: (view.state, view.attempt) for view in found} == self.model.shown()
         suspects = [job for job in self.model.jobs.values() if job.state is State.SUSPENDED]
-        assert aside == len(suspects)
+        assert aside == (0 if self.model.paused else len(suspects))
         for owner, claims in zip(owners, held, strict=True):
             assert {claim.job.id for claim in claims} == self.model.held(owner)
             for claim in claims:

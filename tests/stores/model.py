@@ -36,6 +36,7 @@ class Model:
     jobs: dict[str, ModelJob] = field(default_factory=dict)
     owners: dict[str, float | None] = field(default_factory=dict)
     settled: set[tuple[str, str]] = field(default_factory=set)
+    paused: bool = False
 
     def is_alive(self, owner: str) -> bool:
         """Enrolled, and not fenced; its lease may have run out."""

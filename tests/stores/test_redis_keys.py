@@ -17,6 +17,7 @@ from tests.stores.redis_desk import (
     report,
     run_with,
 )
+from treadle.core.controls import QueueControl
 from treadle.core.outcomes import (
     Retried,
     SetAside,
@@ -126,5 +127,22 @@ def test_stores_with_other_namespaces_do_not_meet(redis_url: str) -> None:
                 names: Any = client.keys("*")
                 assert names
                 assert all(name.startswith(b"shop:") for name in names)
+
+    asyncio.run(story())
+
+
+def test_a_queue_that_sidekiq_pro_paused_is_paused_and_so_is_ours_there(redis_url: str) -> None:
+    async def story() -> None:
+        async with open_store(redis_url, namespace="shop") as store:
+            with peer(redis_url) as client:
+                await store.insert([new(1), new(2, queue="slow")])
+                await store.enroll(OWNER, 30)
+                client.sadd("shop:paused", "mail")
+                assert [one.job.queue for one in await claim(store, 10, OWNER, "mail", "slow")] == ["slow"]
+                await store.control(QueueControl(action="pause", queue="slow"), ["slow"])
+                assert client.smembers("shop:paused") == {b"mail", b"slow"}
+                await store.control(QueueControl(action="resume", queue="*"), ["mail", "slow"])
+                assert client.exists("shop:paused") == 0
+                assert len(await claim(store, 10, OWNER, "mail")) == 1
 
     asyncio.run(story())

@@ -13,6 +13,7 @@ from treadle.app.inserts import Inserts
 from treadle.app.jobs import Jobs
 from treadle.app.lifespan import Lifespan, living
 from treadle.app.lookup import plan_queues, resolve
+from treadle.app.queues import Queues
 from treadle.app.script import refuse_second_app, share_script
 from treadle.app.stored import StoredJobs
 from treadle.core.arguments import Shape, check_size
@@ -85,6 +86,7 @@ class Treadle(Jobs):
         self.sync_in_loop = check_choice(sync_in_loop, "sync_in_loop of an app", IN_LOOP)
         self.unknown = check_choice(unknown, "unknown of an app", UNKNOWN)
         self.jobs = StoredJobs(self)
+        self.queues = Queues(self)
         self.reference = ""
         self.events = Events()
         self._discovery = Discovery(include)

@@ -1,4 +1,4 @@
-"""Says that a job which somebody waits for stands in a queue that no live worker serves."""
+"""Says that a job which somebody waits for stands in a queue that no live worker serves, or that is paused."""
 
 from treadle.app.surface import App
 from treadle.core.states import WAITING
@@ -28,19 +28,20 @@ class Patience:
             return
         self._ends *= 2
         served = {queue for worker in await store.workers() for queue in worker.queues or (self._queue,)}
-        if self._queue in served:
+        paused = {queue for queue, view in (await store.queues()).items() if view.paused}
+        if self._queue in served - paused:
             return
         # Middleware may have sent it elsewhere; it may also be held by a worker that drains.
         found = await store.find(JobQuery(ids=(self._id,)))
-        if found and found[0].state in WAITING and found[0].queue not in served:
+        if found and found[0].state in WAITING and found[0].queue not in served - paused:
             self._ends = float("inf")
-            _log.warning(
-                'job %s (%s) waits in queue "%s", which no live worker serves; %s',
-                self._id,
-                found[0].name,
-                found[0].queue,
-                _remedy(self._app, found[0].queue),
+            queue = found[0].queue
+            trouble = (
+                f"is paused; resume it: treadle queues resume {queue}"
+                if queue in paused
+                else f"no live worker serves; {_remedy(self._app, queue)}"
             )
+            _log.warning('job %s (%s) waits in queue "%s", which %s', self._id, found[0].name, queue, trouble)
 
 
 def _remedy(app: App, queue: str) -> str:

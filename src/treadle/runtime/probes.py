@@ -121,5 +121,7 @@ def _show_queues(page: Exposition, queues: Mapping[str, QueueView]) -> None:
     # Where jobs wait and the store cannot tell since when, 0 would be a lie.
     told = {name: view.age or 0.0 for name, view in queues.items() if view.age is not None or not view.available}
     ages = [({"queue": name}, age) for name, age in told.items()]
+    paused = [({"queue": name}, int(view.paused)) for name, view in queues.items()]
+    page.gauge("treadle_queue_paused", "Whether nothing of the queue is claimed until it is resumed.", paused)
     page.gauge("treadle_queue_depth", "Jobs that wait for a worker.", depths)
     page.gauge("treadle_queue_oldest_seconds", "How long the one that waits longest has been due.", ages)

@@ -6,13 +6,14 @@ settlement that had been applied is answered REPEATED.
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Literal, Protocol
 
 import msgspec
 
 from treadle.core.arguments import Shape
+from treadle.core.controls import QueueControl
 from treadle.core.job import Inserted, Job, JobView, NewJob
 from treadle.core.outcomes import Outcome
 from treadle.core.states import State
@@ -126,16 +127,19 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
 
     `available` jobs wait for a worker; a store that has to count them may stop at 100,000. `age` is how many seconds
     ago the one that waits longest was due, None where none waits or the store cannot tell. `rate` is how many jobs of
-    it treadle's workers completed in a second, over about the last minute.
+    it treadle's workers completed in a second, over about the last minute. Of one that is `paused` nothing is claimed.
     """
 
     available: int = 0
     age: float | None = None
     rate: float = 0.0
+    paused: bool = False
 
 
 class Work(msgspec.Struct, frozen=True):
     """What is left for a drain, seen at one moment: available jobs, whether these owners hold any, and who else does.
+
+    Jobs of paused queues are not left for it.
 
     `others` maps every other owner that holds claims to a number that its next beat raises.
     """
@@ -201,7 +205,7 @@ class Consumes(Protocol):
         ...
 
     async def claim(self, owner: str, demands: Sequence[Demand]) -> Sequence[Claim]:
-        """Lend what is available now, without waiting. Raises Fenced, NotEnrolled."""
+        """Lend what is available now, without waiting; nothing of a paused queue. Raises Fenced, NotEnrolled."""
         ...
 
     async def held(self, owner: str) -> Sequence[Claim]:
@@ -257,6 +261,14 @@ class Keeps(Protocol):
         ...
 
 
+class Controls(Protocol):
+    """Called by people, and by programs that they write."""
+
+    async def control(self, control: QueueControl, queues: Collection[str]) -> None:
+        """Do this to these queues, for which `control.queue` stands; a claim that begins later respects it."""
+        ...
+
+
 class Inspects(Protocol):
     """Called by people: handles, the command line, the doctor."""
 
@@ -280,7 +292,7 @@ class Inspects(Protocol):
         ...
 
     async def set_aside(self, queues: Sequence[str]) -> int:
-        """How many jobs of these queues wait to run alone."""
+        """How many jobs of these queues wait to run alone; those of paused queues are not counted."""
         ...
 
     async def find(self, query: JobQuery) -> Sequence[JobView]:
@@ -313,7 +325,7 @@ def check_able(store: Produces, job: NewJob) -> NewJob:
     return job
 
 
-class Store(Produces, Consumes, Reports, Keeps, Inspects, Protocol):
+class Store(Produces, Consumes, Reports, Keeps, Controls, Inspects, Protocol):
     """A place where jobs are kept. One object serves every thread and loop of one process."""
 
     async def open(self) -> None:

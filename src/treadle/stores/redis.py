@@ -1,16 +1,18 @@
 """Jobs in Redis, in the keys of Sidekiq: each verb of the contract, with the connections that it goes over."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
+from treadle.core.controls import QueueControl
 from treadle.core.job import Inserted, JobView, NewJob
 from treadle.core.states import State
 from treadle.errors import Unconfirmed
 from treadle.stores import redis_activity as activity
 from treadle.stores import redis_claims as claims
+from treadle.stores import redis_controls as controls
 from treadle.stores import redis_dashboard as dashboard
 from treadle.stores import redis_doctor as doctor
 from treadle.stores import redis_inspection as inspection
@@ -137,6 +139,10 @@ class RedisStore:
     async def prune(self, older_than: Mapping[State, float], limit: int) -> int:
         """Delete the dead of more than so many seconds ago."""
         return await jobs.prune(self._client, older_than, limit)
+
+    async def control(self, control: QueueControl, queues: Collection[str]) -> None:
+        """Pause these queues or resume them, in the set that Sidekiq Pro keeps of those that are paused."""
+        await controls.control(self._client, control, queues)
 
     async def counts(self) -> Mapping[str, Mapping[State, int]]:
         """Queue → state → number of jobs."""

@@ -62,19 +62,21 @@ def _worker(name: str, fields: Sequence[bytes | None] | StoreError, *, ours: boo
 
 
 async def queues(client: Client) -> dict[str, QueueView]:
-    """Every queue that was ever pushed to, or of which jobs were completed lately."""
+    """Every queue that was ever pushed to, of which jobs were completed lately, or which is paused."""
     keys, names = client.keys, await queue_names(client)
     counted: list[Command] = [("HGETALL", key) for key in keys.done]
     lengths: list[Command] = [("LLEN", keys.queue(name)) for name in names]
     ends: list[Command] = [("LINDEX", keys.queue(name), -1) for name in names]
-    time, *replies = await client.back.ask_all(("TIME",), *counted, *lengths, *ends)
+    time, members, *replies = await client.back.ask_all(("TIME",), ("SMEMBERS", keys.paused), *counted, *lengths, *ends)
     slots, looked = replies[: len(counted)], replies[len(counted) :]
     now = seconds_of(time)
     rates = _rates(slots, now)
-    found = {queue: QueueView(rate=rate) for queue, rate in rates.items()}
+    paused = set() if isinstance(members, StoreError) else {decode(name) for name in members}
+    found = {name: QueueView(rate=rates.get(name, 0.0), paused=name in paused) for name in rates.keys() | paused}
     for name, length, oldest in zip(names, looked[: len(names)], looked[len(names) :], strict=True):
         available = 0 if isinstance(length, StoreError) else length
-        found[name] = QueueView(available=available, age=_age(oldest, now), rate=rates.get(name, 0.0))
+        known = found.get(name, QueueView())
+        found[name] = msgspec.structs.replace(known, available=available, age=_age(oldest, now))
     return found
 
 

@@ -146,7 +146,7 @@ def _served(client: Client, demands: Sequence[Demand]) -> list[Demand]:
 
 def _claim_call(client: Client, owner: str, demands: Sequence[Demand]) -> ScriptCall:
     keys = client.keys
-    named = [keys.owners, keys.fenced, keys.inflight(owner)]
+    named = [keys.owners, keys.fenced, keys.inflight(owner), keys.paused]
     args: list[Argument] = [encode(owner), client.operation()]
     for demand in demands:
         named += [_list_of(client, queue, demand) for queue in demand.queues]

@@ -185,7 +185,7 @@ async def work(client: Client, owners: Sequence[str], queues: Sequence[str]) -> 
     keys = client.keys
     ends = await _lease_ends(client)
     known = sorted(ends.keys() | set(owners))
-    lists = [keys.queue(queue) for queue in queues]
+    lists = [keys.queue(queue) for queue in await _running(client, queues)]
     hashes = [keys.inflight(owner) for owner in known]
     lengths = await _lengths(client, lists, hashes)
     holding = {owner for owner, number in zip(known, lengths[len(lists) :], strict=True) if number}
@@ -203,7 +203,13 @@ async def _lease_ends(client: Client) -> dict[str, float]:
 
 async def set_aside(client: Client, queues: Sequence[str]) -> int:
     """How many jobs of these queues wait to run alone."""
-    return sum(await _lengths(client, [client.keys.suspended(queue) for queue in queues], []))
+    return sum(await _lengths(client, [client.keys.suspended(queue) for queue in await _running(client, queues)], []))
+
+
+async def _running(client: Client, queues: Sequence[str]) -> list[str]:
+    """Those of these queues that are not paused."""
+    [paused] = await client.back.ask(("SMEMBERS", client.keys.paused))
+    return [queue for queue in queues if encode(queue) not in paused]
 
 
 async def queue_names(client: Client) -> list[str]:

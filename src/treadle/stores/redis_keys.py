@@ -24,6 +24,8 @@ class Keys:
         self.schedule = self._prefix + b"schedule"
         self.retry = self._prefix + b"retry"
         self.dead = self._prefix + b"dead"
+        # The queues of which nobody takes jobs: Sidekiq Pro's set, which Sidekiq 8 shows as well (api.rb, SISMEMBER).
+        self.paused = self._prefix + b"paused"
         self.processes = self._prefix + b"processes"
         # Sets of processes, and what their hashes' keys begin with. Without a namespace Exq's begin with a colon.
         self.shown = [(self.processes, self._prefix), *([] if namespace else [(b":processes", b":")])]
@@ -39,7 +41,7 @@ class Keys:
         self._settled = self._prefix + b"treadle:settled:"
         self._result = self._prefix + b"treadle:result:"
         # Only these wake a watch: a claim looks at its owner's keys too, which change with every settlement.
-        self.waking = (self._queue, self._suspended, self._result)
+        self.waking = (self._queue, self._suspended, self._result, self.paused)
 
     def queue(self, name: str) -> bytes:
         """The list of a queue: newest at the left, next at the right."""

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
@@ -11,10 +11,12 @@ from typing import Concatenate, Literal, ParamSpec, TypeVar
 
 from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
+from treadle.core.controls import QueueControl
 from treadle.core.job import Inserted, JobView, NewJob
 from treadle.core.states import State
 from treadle.stores import sqlite_activity as activity
 from treadle.stores import sqlite_claims as claims
+from treadle.stores import sqlite_controls as controls
 from treadle.stores import sqlite_doctor as doctor
 from treadle.stores import sqlite_jobs as table
 from treadle.stores.contract import (
@@ -141,6 +143,10 @@ class SqliteStore:
         now = self._clock.now()
         found = await self._read(table.finished_before, older_than, limit, now)
         return await self._change(lambda connection: table.prune(connection, found, now))
+
+    async def control(self, control: QueueControl, queues: Collection[str]) -> None:
+        """Pause these queues or resume them."""
+        await self._change(lambda connection: controls.control(connection, control, queues, self._clock.now()))
 
     async def counts(self) -> Mapping[str, Mapping[State, int]]:
         """Queue → state → number of jobs."""

@@ -38,17 +38,19 @@ def workers(connection: Connection, at: Instant) -> list[WorkerView]:
 
 
 def queues(connection: Connection, now: float) -> dict[str, QueueView]:
-    """The queues in which jobs wait, or of which some were completed lately."""
+    """The queues in which jobs wait, of which some were completed lately, or which are paused."""
     done = connection.execute(statement("sqlite/done"), {"slot": int(now) // _SLOT})
     seconds = 6 * _SLOT + now % _SLOT
-    found = {queue: QueueView(rate=number / seconds) for queue, number in done}
+    paused = {row[0] for row in connection.execute(statement("sqlite/paused"))}
+    found = {queue: QueueView(paused=True) for queue in paused}
+    found |= {queue: QueueView(rate=number / seconds, paused=queue in paused) for queue, number in done}
     for queue, priority in groups(connection, State.AVAILABLE):
         values = {"queue": queue, "priority": priority, "limit": COUNTED}
         number, due = connection.execute(statement("sqlite/waiting_group"), values).fetchone()
         before, since = found.get(queue, QueueView()), instant(due)
         ages = [] if since is None else [max(now - since.timestamp(), 0.0)]
         ages += [] if before.age is None else [before.age]
-        found[queue] = QueueView(
-            available=min(before.available + number, COUNTED), age=max(ages, default=None), rate=before.rate
+        found[queue] = msgspec.structs.replace(
+            before, available=min(before.available + number, COUNTED), age=max(ages, default=None)
         )
     return found

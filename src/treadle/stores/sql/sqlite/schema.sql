@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS treadle_owners (
 ) WITHOUT ROWID;
 -- The queues that an owner serves, as a JSON list.
 CREATE TABLE IF NOT EXISTS treadle_serving (owner TEXT PRIMARY KEY, queues TEXT NOT NULL) WITHOUT ROWID;
+-- The queues that are paused: nothing of them is claimed.
+CREATE TABLE IF NOT EXISTS treadle_queues (queue TEXT PRIMARY KEY, paused_at TEXT NOT NULL) WITHOUT ROWID;
 -- How many jobs of a queue were completed in each ten seconds since the epoch; the last minute is kept.
 CREATE TABLE IF NOT EXISTS treadle_done (
   slot INTEGER NOT NULL, queue TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (slot, queue)

@@ -1,0 +1,1 @@
+INSERT INTO treadle_queues (queue, paused_at) VALUES (:queue, :now) ON CONFLICT (queue) DO NOTHING

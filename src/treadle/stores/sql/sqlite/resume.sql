@@ -1,0 +1,1 @@
+DELETE FROM treadle_queues WHERE queue = :queue
