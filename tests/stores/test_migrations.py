@@ -13,7 +13,7 @@ from treadle.errors import ConfigError, StoreError
 from treadle.stores.migrations import check_schema, down_script, install, latest, remove, up_script
 from treadle.stores.shapes import UNBOUNDED, Connection, TableShape, look
 
-OWN = {"treadle_owners", "treadle_serving", "treadle_done", "treadle_suspects", "treadle_cancels", "treadle_settled"}
+OWN = {f"treadle_{name}" for name in ("owners", "serving", "done", "suspects", "results", "cancels", "settled")}
 OBAN = {"oban_jobs", "oban_peers", "oban_leaders", "oban_producers"}
 SCHEMAS = ["public", "private", "tenant-1"]
 

@@ -96,7 +96,7 @@ def _begin(schema: str) -> Sequence[str]:
     """The schema is there and searched first, and nobody else installs."""
     # pg_temp last: named nowhere, it would be searched first, and a temporary table could stand in for ours.
     path = sql.SQL("SET LOCAL search_path TO {}, pg_temp").format(sql.Identifier(check_schema(schema)))
-    named = [statement(f"migrations/{name}").replace(":schema", f"'{schema}'") for name in ("lock", "schema")]
+    named = [statement(f"migrations/{name}").replace(":'schema'", f"'{schema}'") for name in ("lock", "schema")]
     return [*named, path.as_string()]
 
 

@@ -58,17 +58,18 @@ class TableShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """What `sql/migrations/look.sql` saw. `columns` and `states` are those of `oban_jobs`, `indexes` its valid ones."""
+    """What `sql/migrations/look.sql` saw; `columns` to `notifies` are of `oban_jobs`. Invalid indexes are not told."""
 
     schema_exists: bool
     jobs_exist: bool
     marker: str | None
     own_version: str | None
     tables: frozenset[str]
-    columns: Sequence[tuple[str, str]]
     producer_columns: frozenset[str]
+    columns: Sequence[tuple[str, str]]
     states: Sequence[str]
     indexes: frozenset[str]
+    options: frozenset[str]
     notifies: bool
 
     @property

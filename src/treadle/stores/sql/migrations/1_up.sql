@@ -12,6 +12,12 @@ CREATE TABLE treadle_serving (owner text PRIMARY KEY, queues text[] NOT NULL) WI
 CREATE TABLE treadle_done (slot bigint NOT NULL, queue text NOT NULL, number bigint NOT NULL, PRIMARY KEY (slot, queue));
 -- Jobs that were running when their worker died: they run alone. `deaths` counts those that died while it ran alone.
 CREATE TABLE treadle_suspects (job_id bigint PRIMARY KEY, deaths integer NOT NULL);
+-- Values of recorded jobs, as JSON: other programs prune their jobs sooner than a value may be asked for.
+CREATE TABLE treadle_results (
+  job_id bigint PRIMARY KEY,
+  value bytea NOT NULL,
+  stored_at timestamp NOT NULL DEFAULT timezone('UTC', clock_timestamp())
+);
 -- Wishes to end a running job; each is bound to the claim that ran when it was made.
 CREATE TABLE treadle_cancels (job_id bigint NOT NULL, claim text NOT NULL, PRIMARY KEY (job_id, claim));
 -- Settlements that left their job alive, kept an hour: a repeat of one is answered as such although the job went on.

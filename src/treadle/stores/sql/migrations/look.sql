@@ -19,5 +19,6 @@ SELECT
     WHERE attrelid = jobs AND attname = 'state' ORDER BY enumsortorder) AS states,
   ARRAY(SELECT relname::text FROM pg_index JOIN pg_class ON oid = indexrelid
     WHERE indrelid = jobs AND indisvalid) AS indexes,
+  ARRAY(SELECT split_part(unnest(reloptions), '=', 1) FROM pg_class WHERE oid = jobs) AS options,
   EXISTS (SELECT FROM pg_trigger WHERE tgrelid = jobs AND tgname = 'oban_notify') AS notifies
 FROM place

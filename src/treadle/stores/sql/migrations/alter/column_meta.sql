@@ -1,0 +1,1 @@
+ALTER TABLE :"schema".oban_jobs ADD COLUMN IF NOT EXISTS meta jsonb DEFAULT '{}'

@@ -1,0 +1,1 @@
+COMMENT ON TABLE :"schema".oban_jobs IS '14'

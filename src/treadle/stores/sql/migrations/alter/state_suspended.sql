@@ -1,0 +1,1 @@
+ALTER TYPE :"schema".oban_job_state ADD VALUE IF NOT EXISTS 'suspended' BEFORE 'scheduled'
