@@ -24,11 +24,12 @@ from tests.misuse.functions import FUNCTIONS
 from tests.misuse.options import OPTIONS
 from tests.misuse.scripts import SCRIPTS
 from tests.misuse.stores import STORES
+from tests.misuse.transactions import TRANSACTIONS
 from tests.servers import RedisServer, free_port
 from treadle import Treadle
 from treadle.app.unserved import PATIENCE
 
-PROGRAMS = (*OPTIONS, *FUNCTIONS, *ARGUMENTS, *CALLS, *STORES)
+PROGRAMS = (*OPTIONS, *FUNCTIONS, *ARGUMENTS, *CALLS, *STORES, *TRANSACTIONS)
 LIMIT = 30.0
 TYPOS = (("jobs lst", "list"), ("work shop --concurency 5", "--concurrency"), ("jobs list --state x", "available"))
 

@@ -13,7 +13,7 @@ welcome.options(countdown=5).enqueue(1)
 """,
         ConfigError,
         'expected the options of a call of job "welcome" to be among queue, max_attempts, priority, tags, '
-        'meta, delay, at, got "countdown"',
+        'meta, delay, at, tx, got "countdown"',
     ),
     Program(
         "a call's option mistyped",
@@ -24,7 +24,7 @@ welcome.options(delays=5).enqueue(1)
 """,
         ConfigError,
         'expected the options of a call of job "welcome" to be among queue, max_attempts, priority, tags, '
-        'meta, delay, at, got "delays"; did you mean "delay"?',
+        'meta, delay, at, tx, got "delays"; did you mean "delay"?',
     ),
     Program(
         "a call's option among the arguments",
@@ -68,17 +68,6 @@ welcome.options(at=1e9, delay=5).enqueue(1)
 """,
         ConfigError,
         'expected either delay or at of a call of job "welcome", got both',
-    ),
-    Program(
-        "a transaction, which this version does not take",
-        """
-@app.job
-def welcome(user_id: int, lang: str = "en") -> None: ...
-welcome.options(tx=1).enqueue(1)
-""",
-        ConfigError,
-        'expected the options of a call of job "welcome" to be among queue, max_attempts, priority, tags, '
-        'meta, delay, at, got "tx"',
     ),
     Program(
         "enqueue in a loop",

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,6 +66,10 @@ class SqliteFile:
 
     async def elapse(self, seconds: float) -> None:
         self.clock.advance(seconds)
+
+    def lend(self) -> AbstractContextManager[sqlite3.Connection]:
+        """What a user's program has open beside the store."""
+        return closing(sqlite3.connect(self.path))
 
 
 class SqliteMemory:

@@ -126,6 +126,9 @@ assert_type(kept.options(delay=5, queue="slow", tags=["a"], meta={"b": 1}).enque
 assert_type(kept_later.options(at=noon, max_attempts=1).options(priority=1).enqueue(1), ResultHandle[list[int]])
 assert_type(plain.options(at=1_800_000_000.5).enqueue(1, lang="de"), Handle)
 assert_type(mailer.options(delay=0.5).enqueue(1), Handle)
+assert_type(kept.options(tx=Connection()).enqueue(1), ResultHandle[str])
+assert_type(app.enqueue_all([kept.new(1)], tx="auto"), list[ResultHandle[str]])
+assert_type(app.enqueue("kept", {"user_id": 1}, tx=Connection()), Handle)
 
 assert_type(plain.new(1, "de"), NewCall[Handle])
 assert_type(kept.options(delay=5).new(1), NewCall[ResultHandle[str]])

@@ -45,6 +45,7 @@ app.enqueue(plain, {"user_id": 1})  # E: arg-type | reportArgumentType
 # Options of calls
 
 plain.options(timeout=5)  # E: call-arg | reportCallIssue
+plain.options(txn=object())  # E: call-arg | reportCallIssue
 plain.options(delay="5")  # E: arg-type | reportArgumentType
 plain.options(at="noon")  # E: arg-type | reportArgumentType
 plain.options(delay=5, priority="high")  # E: arg-type | reportArgumentType

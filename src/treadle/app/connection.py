@@ -4,6 +4,7 @@ import asyncio
 import builtins
 import threading
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -65,6 +66,10 @@ class Connection:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine for a blocking call that was not refused."""
         return self._portal.run(coroutine)
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begin a coroutine on the loop of blocking calls."""
+        return self._portal.submit(coroutine)
 
     def blocking(self, call: str, coroutine: Coroutine[Any, Any, T], *, instead: str = "") -> T:
         """Run a coroutine for a blocking call. Raises BlockingCall on a thread whose loop runs."""

@@ -138,29 +138,21 @@ class JobFunction(Generic[P, R_co, H_co]):
 
     def new(self, *args: P.args, **kwargs: P.kwargs) -> NewCall[H_co]:
         """A call that `enqueue_all` takes. Raises ArgumentError."""
-        app, declared, chosen = self._app, self.handler.options, self._options
-        written = self.handler.signature.dump(args, kwargs, app.store.shape)
-        job = NewJob(
-            name=self.name,
-            queue=chosen.queue or declared.queue,
-            args=check_size(written, self.name, app.max_payload),
-            max_attempts=chosen.max_attempts or declared.max_attempts,
-            delay=chosen.delay,
-            at=chosen.at,
-            priority=declared.priority if chosen.priority is None else chosen.priority,
-            tags=declared.tags if chosen.tags is None else chosen.tags,
-            meta=declared.meta if chosen.meta is None else chosen.meta,
-            rerun=declared.rerun,
-        )
-        return NewCall(self, check_able(app.store, job))
+        if self._options.tx is not None:
+            raise ConfigError(
+                f'expected tx= to be given to enqueue_all, got it in the options of a call of job "{self.name}"'
+            )
+        return NewCall(self, self._new(args, kwargs))
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call. Raises ArgumentError, BlockingCall, StoreUnavailable, Unconfirmed, StoreFull."""
-        return self.handle(self._app.insert([self.new(*args, **kwargs).new], instead="await aenqueue")[0].id)
+        inserted = self._app.insert([self._new(args, kwargs)], instead="await aenqueue", tx=self._options.tx)
+        return self.handle(inserted[0].id)
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call from a coroutine; see `enqueue`."""
-        return self.handle((await self._app.ainsert([self.new(*args, **kwargs).new]))[0].id)
+        inserted = await self._app.ainsert([self._new(args, kwargs)], tx=self._options.tx)
+        return self.handle(inserted[0].id)
 
     def handle(self, job_id: str) -> H_co:
         """The handle of a call that was enqueued elsewhere."""
@@ -177,6 +169,23 @@ class JobFunction(Generic[P, R_co, H_co]):
         """
         self._declaration.on_discard.append(callback)
         return callback
+
+    def _new(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NewJob:
+        app, declared, chosen = self._app, self.handler.options, self._options
+        written = self.handler.signature.dump(args, kwargs, app.store.shape)
+        job = NewJob(
+            name=self.name,
+            queue=chosen.queue or declared.queue,
+            args=check_size(written, self.name, app.max_payload),
+            max_attempts=chosen.max_attempts or declared.max_attempts,
+            delay=chosen.delay,
+            at=chosen.at,
+            priority=declared.priority if chosen.priority is None else chosen.priority,
+            tags=declared.tags if chosen.tags is None else chosen.tags,
+            meta=declared.meta if chosen.meta is None else chosen.meta,
+            rerun=declared.rerun,
+        )
+        return check_able(app.store, job)
 
     def _read(self, raw: bytes) -> Any:  # noqa: ANN401 - what the function returned
         result = self.handler.result

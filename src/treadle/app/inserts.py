@@ -1,13 +1,21 @@
 """How an app's jobs come into its store: within the middleware around insert, and told of as events."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
 
 from treadle.app.connection import Connection
 from treadle.app.guard import refuse_while_importing
 from treadle.core.job import Inserted, NewJob
+from treadle.errors import ConfigError
 from treadle.hooks.events import Events, JobInserted
 from treadle.hooks.middleware import AroundInsert, check_inserted, insert_within
+from treadle.stores.borrowed.link import Borrowed
+from treadle.stores.borrowed.recognise import borrow
+from treadle.stores.contract import refuse_tx
 
 
 class Inserts:
@@ -18,23 +26,38 @@ class Inserts:
         self._connection = connection
         self._events = events
 
-    def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[Inserted]:
-        """Insert jobs, blocking; what came of each. Raises BlockingCall where a loop runs, naming `instead`."""
-        self._connection.refuse_to_block(instead.removeprefix("await a") or "enqueue", instead)
+    def insert(self, jobs: Sequence[NewJob], *, instead: str, tx: Any = None) -> Sequence[Inserted]:  # noqa: ANN401
+        """Insert jobs, blocking; what came of each.
+
+        Raises BlockingCall where a loop runs, naming `instead`; not with `tx`, whose connection is the user's own.
+        """
+        call = instead.removeprefix("await a") or "enqueue"
+        borrowed = self._borrow(tx)
+        if borrowed is None:
+            self._connection.refuse_to_block(call, instead)
+        else:
+            refuse_while_importing(call)
+            _refuse_async(borrowed, call)
         if not jobs:
             return ()
-        if self.around:
+        if not self.around:
+            return self._insert_now(jobs, borrowed)
+        if borrowed is None:
             return self._connection.run(self.ainsert(jobs))
-        inserted = self._connection.store_now().insert_now(jobs)
-        self._tell(jobs, inserted)
-        return inserted
+        return self._insert_here(jobs, borrowed)
 
-    async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+    async def ainsert(self, jobs: Sequence[NewJob], *, tx: Any = None) -> Sequence[Inserted]:  # noqa: ANN401
         """Insert jobs; what came of each."""
         refuse_while_importing("aenqueue")
+        borrowed = self._borrow(tx)
+        _refuse_blocking(borrowed)
         if not jobs:
             return ()
-        return check_inserted(await insert_within(self.around, jobs, self._insert), len(jobs))
+
+        async def insert(jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+            return await self._insert(jobs, borrowed)
+
+        return check_inserted(await insert_within(self.around, jobs, insert), len(jobs))
 
     @contextmanager
     def within(self, around: Sequence[AroundInsert]) -> Iterator[None]:
@@ -46,9 +69,34 @@ class Inserts:
         finally:
             self.around = kept
 
-    async def _insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
-        store = await self._connection.astore()
-        inserted = await store.insert(jobs)
+    def _borrow(self, tx: Any) -> Borrowed | None:  # noqa: ANN401 - whatever the user gave
+        if tx is None:
+            return None
+        refuse_tx(self._connection.store, tx)
+        return borrow(tx)
+
+    def _insert_here(self, jobs: Sequence[NewJob], borrowed: Borrowed) -> Sequence[Inserted]:
+        """The middleware runs on the portal, what it calls on this thread: no other may use what was lent."""
+        calls: SimpleQueue[tuple[Sequence[NewJob], Future[Sequence[Inserted]]] | None] = SimpleQueue()
+        chain = self._connection.submit(_handed_over(self.around, jobs, calls))
+        chain.add_done_callback(lambda _: calls.put(None))
+        while (call := calls.get()) is not None:
+            jobs, answer = call
+            try:
+                answer.set_result(self._insert_now(jobs, borrowed))
+            except BaseException as error:  # noqa: BLE001 - raised where the middleware waits for it
+                answer.set_exception(error)
+        return chain.result()
+
+    def _insert_now(self, jobs: Sequence[NewJob], borrowed: Borrowed | None) -> Sequence[Inserted]:
+        store = self._connection.store_now() if borrowed is None else self._connection.store
+        inserted = store.insert_now(jobs, tx=borrowed)
+        self._tell(jobs, inserted)
+        return inserted
+
+    async def _insert(self, jobs: Sequence[NewJob], borrowed: Borrowed | None) -> Sequence[Inserted]:
+        store = await self._connection.astore() if borrowed is None else self._connection.store
+        inserted = await store.insert(jobs, tx=borrowed)
         self._tell(jobs, inserted)
         return inserted
 
@@ -56,3 +104,33 @@ class Inserts:
         if self._events.wanted(JobInserted):
             for job, one in zip(jobs, inserted, strict=True):
                 self._events.emit(JobInserted(id=one.id, queue=job.queue, name=job.name))
+
+
+async def _handed_over(
+    around: Sequence[AroundInsert],
+    jobs: Sequence[NewJob],
+    calls: SimpleQueue[tuple[Sequence[NewJob], Future[Sequence[Inserted]]] | None],
+) -> Sequence[Inserted]:
+    """Insert within middleware, by the thread that reads these calls."""
+
+    async def insert(jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+        answer: Future[Sequence[Inserted]] = Future()
+        calls.put((jobs, answer))
+        return await asyncio.wrap_future(answer)
+
+    return check_inserted(await insert_within(around, jobs, insert), len(jobs))
+
+
+def _refuse_async(borrowed: Borrowed, call: str) -> None:
+    if borrowed.kind != "blocking":
+        raise ConfigError(
+            f"expected tx= of {call} to be a connection of blocking code, got {borrowed.what}: use await a{call}"
+        )
+
+
+def _refuse_blocking(borrowed: Borrowed | None) -> None:
+    if borrowed is not None and borrowed.kind == "blocking":
+        raise ConfigError(
+            f"expected tx= of an awaited call to be a connection of the loop, got {borrowed.what}, which blocks: "
+            f"call the blocking twin, which a coroutine may with it"
+        )

@@ -80,10 +80,10 @@ class App(Protocol):
         """Run a coroutine for a blocking call."""
         ...
 
-    def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[Inserted]:
-        """Insert jobs, blocking; `instead` names what a coroutine calls."""
+    def insert(self, jobs: Sequence[NewJob], *, instead: str, tx: object = None) -> Sequence[Inserted]:
+        """Insert jobs, blocking, in the transaction of `tx`; `instead` names what a coroutine calls."""
         ...
 
-    async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
-        """Insert jobs."""
+    async def ainsert(self, jobs: Sequence[NewJob], *, tx: object = None) -> Sequence[Inserted]:
+        """Insert jobs, in the transaction of `tx`."""
         ...

@@ -182,39 +182,51 @@ class Treadle(Jobs):
 
         return listen
 
-    def enqueue(self, name: str, args: Mapping[str, Any] | Sequence[Any] = (), *, queue: str | None = None) -> Handle:
+    def enqueue(
+        self,
+        name: str,
+        args: Mapping[str, Any] | Sequence[Any] = (),
+        *,
+        queue: str | None = None,
+        tx: object = None,
+    ) -> Handle:
         """Enqueue a job by name, for a program that may be written in another language.
 
         Options that are not given are those of the job of that name, if this app has one. `args` is
-        a mapping on Oban's stores and a list on Redis. Raises ArgumentError.
+        a mapping on Oban's stores and a list on Redis. `tx` as in CallSettings. Raises ArgumentError.
         """
         new = self._named(name, args, queue)
-        return self._handle(new, self.insert([new], instead="await aenqueue")[0].id)
+        return self._handle(new, self.insert([new], instead="await aenqueue", tx=tx)[0].id)
 
     async def aenqueue(
-        self, name: str, args: Mapping[str, Any] | Sequence[Any] = (), *, queue: str | None = None
+        self,
+        name: str,
+        args: Mapping[str, Any] | Sequence[Any] = (),
+        *,
+        queue: str | None = None,
+        tx: object = None,
     ) -> Handle:
         """Enqueue a job by name from a coroutine; see `enqueue`."""
         new = self._named(name, args, queue)
-        return self._handle(new, (await self.ainsert([new]))[0].id)
+        return self._handle(new, (await self.ainsert([new], tx=tx))[0].id)
 
-    def enqueue_all(self, calls: Sequence[NewCall[H]]) -> list[H]:
-        """Enqueue many calls made by `new`, all of them or none."""
-        inserted = self.insert(new_jobs(calls), instead="await aenqueue_all")
+    def enqueue_all(self, calls: Sequence[NewCall[H]], *, tx: object = None) -> list[H]:
+        """Enqueue many calls made by `new`, all of them or none. `tx` as in CallSettings."""
+        inserted = self.insert(new_jobs(calls), instead="await aenqueue_all", tx=tx)
         return [call.job.handle(one.id) for call, one in zip(calls, inserted, strict=True)]
 
-    async def aenqueue_all(self, calls: Sequence[NewCall[H]]) -> list[H]:
-        """Enqueue many calls made by `new` from a coroutine, all of them or none."""
-        inserted = await self.ainsert(new_jobs(calls))
+    async def aenqueue_all(self, calls: Sequence[NewCall[H]], *, tx: object = None) -> list[H]:
+        """Enqueue many calls made by `new` from a coroutine, all of them or none; see `enqueue_all`."""
+        inserted = await self.ainsert(new_jobs(calls), tx=tx)
         return [call.job.handle(one.id) for call, one in zip(calls, inserted, strict=True)]
 
-    def insert(self, jobs: Sequence[NewJob], *, instead: str) -> Sequence[Inserted]:
+    def insert(self, jobs: Sequence[NewJob], *, instead: str, tx: object = None) -> Sequence[Inserted]:
         """Insert jobs, blocking; what came of each. Raises BlockingCall where a loop runs, naming `instead`."""
-        return self._inserts.insert(jobs, instead=instead)
+        return self._inserts.insert(jobs, instead=instead, tx=tx)
 
-    async def ainsert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+    async def ainsert(self, jobs: Sequence[NewJob], *, tx: object = None) -> Sequence[Inserted]:
         """Insert jobs; what came of each."""
-        return await self._inserts.ainsert(jobs)
+        return await self._inserts.ainsert(jobs, tx=tx)
 
     async def astore(self) -> Store:
         """The open store."""

@@ -75,10 +75,15 @@ class JobSettings(JobDefaults, total=False):
 
 
 class CallSettings(Written, total=False):
-    """What one call may set: as its job's, and when. `delay` is seconds, `at` an aware datetime or epoch seconds."""
+    """What one call may set: as its job's, and when. `delay` is seconds, `at` an aware datetime or epoch seconds.
+
+    `tx` is a connection, cursor or session in whose open transaction the job is inserted, or "auto": Django's default
+    connection where it is in an atomic block.
+    """
 
     delay: float
     at: datetime | float
+    tx: object
 
 
 class WorkSettings(TypedDict, total=False):
@@ -123,7 +128,10 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How one call differs from its job's declaration. `delay` is seconds, `at` seconds since the epoch."""
+    """How one call differs from its job's declaration. `delay` is seconds, `at` seconds since the epoch.
+
+    `tx` is whatever the user gave: the store looks at it.
+    """
 
     queue: str | None = None
     max_attempts: int | None = None
@@ -132,6 +140,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     meta: Mapping[str, Any] | None = None
     delay: float | None = None
     at: float | None = None
+    tx: Any = None
 
 
 def check_known(given: Iterable[str], known: Collection[str], of: str) -> None:
@@ -275,4 +284,5 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "redact": lambda value, what: frozenset(check_words(value, what)),
     "delay": check_seconds,
     "at": check_instant,
+    "tx": lambda value, _: value,
 }

@@ -18,6 +18,7 @@ from treadle.core.job import Inserted, Job, JobView, NewJob
 from treadle.core.outcomes import Outcome
 from treadle.core.states import State
 from treadle.errors import ConfigError
+from treadle.stores.borrowed.link import Borrowed
 
 ANY_QUEUE = "(any queue)"
 """Where a store would have to read every one of very many jobs to tell their queues, `counts` has them under this."""
@@ -28,6 +29,9 @@ class Ability(StrEnum):
 
     PRIORITY = "priority"
     """Jobs of a lower `priority` are claimed first."""
+
+    TRANSACTIONS = "transactions"
+    """Jobs can be inserted in a transaction of the user's own database."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -188,12 +192,17 @@ class Produces(Protocol):
     shape: Shape
     abilities: frozenset[Ability]
 
-    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
-        """Insert all or none; what came of each, in order. Raises StoreFull, Unconfirmed."""
+    async def insert(self, jobs: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
+        """Insert all or none; what came of each, in order. Raises StoreFull, Unconfirmed.
+
+        With `tx` it is done on the connection that a user lent, and stands or falls with his transaction there; the
+        errors are those of his driver. It may then come before `open`, which could wait for that very transaction.
+        Raises ConfigError for another server, database or schema, and for what is in no transaction.
+        """
         ...
 
-    def insert_now(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
-        """The same, blocking; safe on any thread."""
+    def insert_now(self, jobs: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
+        """The same, blocking; safe on any thread. What a loop lends is for `insert`, all else for this one."""
         ...
 
 
@@ -313,6 +322,15 @@ class Inspects(Protocol):
         An error means that jobs may be lost while everything works. `quick` leaves out what takes long on much data.
         """
         ...
+
+
+def refuse_tx(store: Produces, tx: object) -> None:
+    """Raise ConfigError for a transaction on a store that has none to share."""
+    if tx is not None and Ability.TRANSACTIONS not in store.abilities:
+        raise ConfigError(
+            "expected no tx= on this store, which shares no transactions with your data, got one: give after_commit= "
+            "instead, which enqueues when yours is committed"
+        )
 
 
 def check_able(store: Produces, job: NewJob) -> NewJob:

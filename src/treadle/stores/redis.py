@@ -18,6 +18,7 @@ from treadle.stores import redis_doctor as doctor
 from treadle.stores import redis_inspection as inspection
 from treadle.stores import redis_jobs as jobs
 from treadle.stores import redis_rescue as giving_back
+from treadle.stores.borrowed.link import Borrowed
 from treadle.stores.contract import (
     Ability,
     Claim,
@@ -33,6 +34,7 @@ from treadle.stores.contract import (
     Watch,
     Work,
     WorkerView,
+    refuse_tx,
 )
 from treadle.stores.redis_client import Client, Draw
 from treadle.stores.redis_errors import ReplyLost
@@ -74,8 +76,9 @@ class RedisStore:
         """Close the connections of code without a loop."""
         self._client.connections.close()
 
-    async def insert(self, new: Sequence[NewJob]) -> Sequence[Inserted]:
-        """Insert all or none. Raises StoreFull, Unconfirmed."""
+    async def insert(self, new: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
+        """Insert all or none; not in a user's transaction. Raises StoreFull, Unconfirmed."""
+        refuse_tx(self, tx)
         if not new:
             return ()
         ids, call = jobs.insertion(self._client, new)
@@ -85,8 +88,9 @@ class RedisStore:
             raise Unconfirmed(str(error), ids) from error
         return [Inserted(jid) for jid in ids]
 
-    def insert_now(self, new: Sequence[NewJob]) -> Sequence[Inserted]:
+    def insert_now(self, new: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
         """The same, blocking; safe on any thread."""
+        refuse_tx(self, tx)
         if not new:
             return ()
         ids, call = jobs.insertion(self._client, new)

@@ -19,6 +19,7 @@ from treadle.stores import sqlite_claims as claims
 from treadle.stores import sqlite_controls as controls
 from treadle.stores import sqlite_doctor as doctor
 from treadle.stores import sqlite_jobs as table
+from treadle.stores.borrowed.link import Borrowed
 from treadle.stores.contract import (
     Ability,
     Claim,
@@ -34,10 +35,12 @@ from treadle.stores.contract import (
     Watch,
     Work,
     WorkerView,
+    refuse_tx,
 )
 from treadle.stores.lane import Lane
-from treadle.stores.sqlite_database import Database
+from treadle.stores.sqlite_database import IN_MEMORY, Database
 from treadle.stores.sqlite_inserts import Inserts
+from treadle.stores.sqlite_lent import on_blocking, on_loop
 from treadle.stores.sqlite_settle import settle
 from treadle.stores.sqlite_watch import Bell
 
@@ -49,7 +52,8 @@ class SqliteStore:
     """A store in one file, or in memory with the path ":memory:"; then it belongs to the process that made it.
 
     `sync` is "normal", safe against the death of processes, or "full", safe against power cuts too. One that stands in
-    for another store takes jobs as that one does: with its `shape` and its `abilities`.
+    for another store takes jobs as that one does: with its `shape` and its `abilities`; in memory it takes those of a
+    transaction at once, whatever becomes of that.
     """
 
     def __init__(
@@ -59,10 +63,10 @@ class SqliteStore:
         clock: Clock,
         sync: str,
         shape: Shape = Shape.MAPPING,
-        abilities: frozenset[Ability] = frozenset({Ability.PRIORITY}),
+        abilities: frozenset[Ability] | None = None,
     ) -> None:
         self.shape = shape
-        self.abilities = abilities
+        self.abilities = _abilities(path) if abilities is None else abilities
         self._clock = clock
         self._database = Database(path, sync)
         self._turn = 0
@@ -82,15 +86,21 @@ class SqliteStore:
         """End the threads and close the file; what was in memory is gone."""
         _finish(self._lane, self._reading, self._database)
 
-    async def insert(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+    async def insert(self, jobs: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
         """Insert all or none. Raises StoreFull, Unconfirmed."""
+        refuse_tx(self, tx)
+        if tx is not None and not self._database.in_memory:
+            return await on_loop(tx, self._inserts.step(jobs))
         wish = self._inserts.announce(jobs)
         inserted = await self._lane.run(partial(self._inserts.serve, wish))
         self._bell.ring()
         return inserted
 
-    def insert_now(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+    def insert_now(self, jobs: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
         """The same, on the calling thread."""
+        refuse_tx(self, tx)
+        if tx is not None and not self._database.in_memory:
+            return on_blocking(tx, self._inserts.step(jobs))
         inserted = self._inserts.now(jobs)
         self._bell.ring()
         return inserted
@@ -210,6 +220,11 @@ class SqliteStore:
         self._reading = Lane("treadle-sqlite-read")
         self._inserts = Inserts(self._database, self._clock, self.shape)
         self._bell = Bell(self._database.version, alone=self._database.in_memory)
+
+
+def _abilities(path: str) -> frozenset[Ability]:
+    # What is in memory has no second connection that could be lent.
+    return frozenset({Ability.PRIORITY} if path == IN_MEMORY else {Ability.PRIORITY, Ability.TRANSACTIONS})
 
 
 def _finish(writing: Lane, reading: Lane, database: Database) -> None:

@@ -7,16 +7,19 @@ no transaction runs, and each process opens its own again. In memory there is on
 """
 
 import os
+import re
 import sqlite3
 import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
+from os import fsdecode
 from pathlib import Path
 from typing import TypeVar
 
 from treadle.errors import ConfigError, StoreError
+from treadle.stores.borrowed.link import Runs
 from treadle.stores.sqlite_errors import code_of, translated
 from treadle.stores.statements import statement
 
@@ -28,6 +31,7 @@ _COLUMNS = frozenset({"id", "state", "queue", "worker", "args", "meta", "tags", 
 _COLUMNS |= {"priority", "inserted_at", "scheduled_at", "attempted_at", "attempted_by"}
 _COLUMNS |= {"cancelled_at", "completed_at", "discarded_at"}
 _NAMED = 3
+_MADE = re.compile(r"CREATE (?:UNIQUE )?(?:TABLE|INDEX|TRIGGER) IF NOT EXISTS (\w+)")
 
 T = TypeVar("T")
 Step = Callable[[sqlite3.Connection], T]
@@ -144,7 +148,7 @@ class Database:
                         f"put it on a local disk"
                     )
                 connection.execute(f"PRAGMA synchronous = {'FULL' if self._sync == 'full' else 'NORMAL'}")
-            self._transaction(connection, _make_tables)
+            self._transaction(connection, make_lacking_tables)
         except BaseException:
             connection.close()
             raise
@@ -222,10 +226,22 @@ def _nothing(_connection: sqlite3.Connection) -> None:
     """The step of a write that only opens."""
 
 
-def _make_tables(connection: sqlite3.Connection) -> None:
+def make_lacking_tables(connection: Runs) -> None:
+    """Make the tables and indexes that lack; a file that has them all is only read."""
+    # A user's connection may give bytes for text.
+    found = {fsdecode(row[0]) for row in connection.execute("SELECT name FROM sqlite_master").fetchall()}
+    for name, part in _schema():
+        if name not in found:
+            connection.execute(part)
+
+
+@cache
+def _schema() -> tuple[tuple[str, str], ...]:
+    """What each statement makes, and the statement."""
     lines = statement("sqlite/schema").splitlines()
-    for part in "\n".join(line for line in lines if not line.startswith("--")).split(";"):
-        connection.execute(part)
+    parts = "\n".join(line for line in lines if not line.startswith("--")).split(";")
+    made = ((_MADE.search(part), part) for part in parts if part.strip())
+    return tuple((name.group(1) if name else "", part) for name, part in made)
 
 
 def _close_at_fork(database: Database) -> None:

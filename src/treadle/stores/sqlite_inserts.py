@@ -1,15 +1,17 @@
 """Inserts on SQLite: those of many tasks that wait for the writer share one transaction."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from sqlite3 import Connection
 
 from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
 from treadle.core.job import Inserted, NewJob
 from treadle.errors import StoreUnavailable, Unconfirmed
+from treadle.stores.borrowed.link import Link
 from treadle.stores.sqlite_database import Database
 from treadle.stores.sqlite_jobs import check, insert
+from treadle.stores.sqlite_lent import insert_lent
 
 # Beyond it a transaction gains nothing, and holds the file for long.
 _JOBS_TOGETHER = 1_000
@@ -52,6 +54,11 @@ class Inserts:
         wish = Wish(jobs)
         self._insert([wish])
         return _come_of(wish)
+
+    def step(self, jobs: Sequence[NewJob]) -> Callable[[Link], list[Inserted]]:
+        """What inserts on a connection that a user lent, as part of his transaction. Raises ArgumentError."""
+        check(jobs, self._shape)
+        return insert_lent(self._database, jobs, self._clock.now())
 
     def _next_wishes(self) -> list[Wish]:
         wishes: list[Wish] = []

@@ -10,6 +10,7 @@ from treadle.core.arguments import Shape
 from treadle.core.job import Inserted, JobView, NewJob
 from treadle.core.states import FINAL, State
 from treadle.errors import ArgumentError
+from treadle.stores.borrowed.link import Runs
 from treadle.stores.contract import JobQuery, Result, Work
 from treadle.stores.oban import last_error, meta_of, stamp, state_of, tags_of, view_of
 from treadle.stores.sqlite_claims import as_list, forget
@@ -40,7 +41,7 @@ def check(jobs: Sequence[NewJob], shape: Shape) -> None:
             meta_of(job)
 
 
-def insert(connection: Connection, jobs: Sequence[NewJob], now: float) -> list[Inserted]:
+def insert(connection: Runs, jobs: Sequence[NewJob], now: float) -> list[Inserted]:
     """Insert all of them; what came of each, in order."""
     if not jobs:
         return []

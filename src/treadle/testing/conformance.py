@@ -14,7 +14,17 @@ from collections.abc import Callable, Coroutine
 from inspect import getmembers, iscoroutinefunction
 from types import ModuleType
 
-from treadle.testing.checks import activity, claiming, controlling, inspecting, once, owning, producing, settling
+from treadle.testing.checks import (
+    activity,
+    borrowing,
+    claiming,
+    controlling,
+    inspecting,
+    once,
+    owning,
+    producing,
+    settling,
+)
 from treadle.testing.checks.bench import BrokenPromise, Place
 
 __all__ = ["CHECKS", "BrokenPromise", "Check", "Place"]
@@ -32,7 +42,7 @@ def _checks_of(module: ModuleType) -> list[Check]:
 
 CHECKS: tuple[Check, ...] = tuple(
     check
-    for module in (producing, claiming, settling, owning, once, inspecting, activity, controlling)
+    for module in (producing, borrowing, claiming, settling, owning, once, inspecting, activity, controlling)
     for check in _checks_of(module)
 )
 """Every promise, each on a place of its own."""

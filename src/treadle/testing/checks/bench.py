@@ -1,8 +1,8 @@
 """What every check works with: a place for jobs that is empty, and short words for the common steps."""
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, Protocol, runtime_checkable
 
 from treadle.core.arguments import Shape
 from treadle.core.job import NewJob
@@ -39,6 +39,27 @@ class Place(Protocol):
 
     async def elapse(self, seconds: float) -> None:
         """Return when so much of the store's time has passed: wait, or move the clock that the store was given."""
+        ...
+
+
+class Lender(Protocol):
+    """A connection of a user's own, of blocking code, in whose transaction jobs can be inserted."""
+
+    def commit(self) -> None:
+        """Commit the transaction; the next statement begins another."""
+        ...
+
+    def rollback(self) -> None:
+        """Roll the transaction back."""
+        ...
+
+
+@runtime_checkable
+class LendingPlace(Protocol):
+    """The place of a store that shares transactions."""
+
+    def lend(self) -> AbstractContextManager[Lender]:
+        """A user's own connection to the database that is the store; closed at the end."""
         ...
 
 
