@@ -132,7 +132,7 @@ def test_an_embedded_worker_takes_what_it_is_not_given_from_the_settings() -> No
         (
             "url",
             "mysql://:canary@h",
-            "expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got 'mysql://:***@h'",
+            "expected a store URL such as sqlite:///treadle.db, postgresql://… or redis://…, got 'mysql://:***@h'",
         ),
     ],
 )
@@ -284,9 +284,12 @@ def test_nothing_is_read_or_opened_before_the_first_use(project: Path) -> None:
     [
         (
             "mysql://u:secret@h/db",
-            "expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got 'mysql://u:***@h/db'",
+            "expected a store URL such as sqlite:///treadle.db, postgresql://… or redis://…, got 'mysql://u:***@h/db'",
         ),
-        ("jobs.db", "expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got 'jobs.db'"),
+        (
+            "jobs.db",
+            "expected a store URL such as sqlite:///treadle.db, postgresql://… or redis://…, got 'jobs.db'",
+        ),
         (
             "sqlite:////x.db?sink=full",
             "expected the parameters of sqlite:////x.db?sink=*** to be among sync, got 'sink'",

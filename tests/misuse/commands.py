@@ -173,7 +173,7 @@ COMMANDS: tuple[Command, ...] = (
         "a variable with a wrong URL",
         "work shop",
         1,
-        "treadle: expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got "
+        "treadle: expected a store URL such as sqlite:///treadle.db, postgresql://… or redis://…, got "
         "'reddis://:***@localhost'; did you mean \"redis\"? (environment variable TREADLE_URL)",
         {"TREADLE_URL": "reddis://:secret@localhost"},
     ),

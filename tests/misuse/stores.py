@@ -8,33 +8,39 @@ STORES: tuple[Program, ...] = (
         "a URL of something else",
         'Treadle("mysql://root:secret@db/shop").store',
         ConfigError,
-        "expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got 'mysql://root:***@db/shop'",
+        "expected a store URL such as sqlite:///treadle.db, postgresql://… or redis://…, got 'mysql://root:***@db/shop'",
     ),
     Program(
         "a scheme mistyped",
         'Treadle("reddis://localhost").store',
         ConfigError,
-        "expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got "
+        "expected a store URL such as sqlite:///treadle.db, postgresql://… or redis://…, got "
         "'reddis://localhost'; did you mean \"redis\"?",
     ),
     Program(
         "a file without a scheme",
         'Treadle("treadle.db").store',
         ConfigError,
-        "expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got 'treadle.db'",
+        "expected a store URL such as sqlite:///treadle.db, postgresql://… or redis://…, got 'treadle.db'",
     ),
     Program(
         "no URL at all",
         'Treadle("").store',
         ConfigError,
-        "expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got ''",
+        "expected a store URL such as sqlite:///treadle.db, postgresql://… or redis://…, got ''",
     ),
     Program(
-        "PostgreSQL, which this version does not know",
-        'Treadle("postgresql+asyncpg://shop:secret@db/shop").store',
+        "a schema that would need quotes",
+        """Treadle('postgresql://shop:secret@db/shop?schema=a"; drop--').store""",
         ConfigError,
-        "expected sqlite:// or redis://, got the PostgreSQL URL 'postgresql+asyncpg://shop:***@db/shop': "
-        "this version of treadle has no store for PostgreSQL yet",
+        "expected schema to be a letter or _, then letters, digits, _ or -, at most 51 in all, got 'a\"; drop--'",
+    ),
+    Program(
+        "a parameter of PostgreSQL mistyped",
+        'Treadle("postgresql://localhost/shop?shema=jobs").store',
+        ConfigError,
+        "expected the parameters of postgresql://localhost/shop?shema=*** to be among schema, pgbouncer and "
+        "those of libpq, got 'shema'; did you mean \"schema\"?",
     ),
     Program(
         "a parameter that there is none",

@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
 import redis
+from psycopg import sql
 
 from treadle.stores.contract import Store
 from treadle.stores.sqlite import SqliteStore
@@ -120,6 +122,47 @@ class Redis:
     async def elapse(self, seconds: float) -> None:
         # A promise that nothing resolves: only the time-out ends this wait.
         await asyncio.wait((asyncio.get_running_loop().create_future(),), timeout=seconds)
+
+
+class Postgres:
+    """An empty database of a server; its clock is its own, so what it compares with it is made older."""
+
+    def __init__(self, url: str, query: str = "") -> None:
+        self.url = url
+        self._store_url = url + query
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        store = make_store(self._store_url, SystemClock())
+        try:
+            await store.open()
+            yield store
+            await store.aclose()
+        finally:
+            store.close()
+
+    def now(self) -> float:
+        return SystemClock().now()
+
+    async def elapse(self, seconds: float) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            make_older(connection, seconds)
+
+
+def make_older(connection: "psycopg.Connection[Any]", seconds: float) -> None:
+    """Set a database's clock, as its stores see it: every instant that they compare with it becomes so much older."""
+    instants = {
+        "oban_jobs": ("inserted", "scheduled", "attempted", "completed", "discarded", "cancelled"),
+        "treadle_results": ("stored",),
+        "treadle_settled": ("settled",),
+    }
+    columns = {table: [f"{name}_at" for name in names] for table, names in instants.items()}
+    columns["treadle_owners"] = ["beat", "fenced_at"]
+    for table, names in columns.items():
+        moved = sql.SQL(", ").join(
+            sql.SQL("{0} = {0} - make_interval(secs => %(seconds)s)").format(sql.Identifier(name)) for name in names
+        )
+        connection.execute(sql.SQL("UPDATE {} SET {}").format(sql.Identifier(table), moved), {"seconds": seconds})
 
 
 def beside(place: SqliteFile, sql: str, values: "Sequence[object] | Mapping[str, object]" = ()) -> list[Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores.places import Redis, SqliteFile, SqliteMemory
+from tests.stores.places import Postgres, Redis, SqliteFile, SqliteMemory
 from treadle.testing.conformance import CHECKS, Check
 
 each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -24,3 +24,8 @@ def test_sqlite_in_memory(check: Check) -> None:
 @each_check
 def test_redis_with_the_keys_of_sidekiq(check: Check, redis_url: str) -> None:
     asyncio.run(check(Redis(redis_url)))
+
+
+@each_check
+def test_postgresql_with_the_table_of_oban(check: Check, postgres_url: str) -> None:
+    asyncio.run(check(Postgres(postgres_url)))

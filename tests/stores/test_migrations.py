@@ -10,10 +10,13 @@ import pytest
 from tests.postgres import PostgresServer
 from tests.stores.elixir_tables import NEWEST, elixir_table
 from treadle.errors import ConfigError, StoreError
-from treadle.stores.migrations import check_schema, down_script, install, latest, remove, up_script
+from treadle.stores.migrations import down_script, install, latest, remove, up_script
+from treadle.stores.oban import check_schema
 from treadle.stores.shapes import UNBOUNDED, Connection, TableShape, look
 
-OWN = {f"treadle_{name}" for name in ("owners", "serving", "done", "suspects", "results", "cancels", "settled")}
+OWN = {
+    f"treadle_{name}" for name in ("owners", "serving", "done", "suspects", "results", "cancels", "settled", "queues")
+}
 OBAN = {"oban_jobs", "oban_peers", "oban_leaders", "oban_producers"}
 SCHEMAS = ["public", "private", "tenant-1"]
 

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from treadle.errors import StoreError
-from treadle.stores.migrations import check_schema
+from treadle.stores.oban import check_schema
 from treadle.stores.shapes import Connection, Look, look
 from treadle.stores.statements import statement
 

@@ -4,7 +4,6 @@ Plain functions on a connection in autocommit. Tables that lack are made; somebo
 `up_script` is, word for word, what `install` sends.
 """
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -12,23 +11,10 @@ from importlib.resources import files
 import psycopg
 from psycopg import sql
 
-from treadle.errors import ConfigError, StoreError
+from treadle.errors import StoreError
+from treadle.stores.oban import check_schema
 from treadle.stores.shapes import Connection, Look, look
 from treadle.stores.statements import statement
-
-_SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-# PostgreSQL cuts names at 63 bytes, and the channels are called "<schema>.oban_insert".
-_LONGEST_SCHEMA = 51
-
-
-def check_schema(name: str) -> str:
-    """The name, if a schema of treadle may have it. Raises ConfigError."""
-    if len(name) > _LONGEST_SCHEMA or not _SCHEMA.fullmatch(name):
-        raise ConfigError(
-            f"expected schema to be a letter or _, then letters, digits, _ or -, at most {_LONGEST_SCHEMA} in all, "
-            f"got {name!r:.80}"
-        )
-    return name
 
 
 @cache

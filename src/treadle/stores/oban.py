@@ -1,12 +1,15 @@
 """Oban's table as values: timestamps, the claim's triple, error objects, rows. Pure; both SQL drivers share it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 import msgspec
 
+from treadle.core.arguments import Shape
 from treadle.core.job import Job, JobError, JobView, NewJob
 from treadle.core.jsontext import DEPTH_LIMIT, dump, load_json, too_deep
 from treadle.core.outcomes import (
@@ -21,7 +24,7 @@ from treadle.core.outcomes import (
     Snoozed,
 )
 from treadle.core.states import State
-from treadle.errors import ArgumentError
+from treadle.errors import ArgumentError, ConfigError
 
 _encode = msgspec.json.Encoder().encode
 _read_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -33,6 +36,23 @@ _RERUN = "treadle_rerun"
 
 # The end of the year 9999: a stamp has four digits for the year.
 _LATEST = 253_402_300_799.0
+# This leaves room for a delay that is added to the clock.
+_LAST_INSTANT = 1.1e11
+_NO_ID = -1
+
+_SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+# PostgreSQL cuts names at 63 bytes, and the channels are called "<schema>.oban_insert".
+_LONGEST_SCHEMA = 51
+
+
+def check_schema(name: str) -> str:
+    """The name, if a schema of treadle may have it. Raises ConfigError."""
+    if len(name) > _LONGEST_SCHEMA or not _SCHEMA.fullmatch(name):
+        raise ConfigError(
+            f"expected schema to be a letter or _, then letters, digits, _ or -, at most {_LONGEST_SCHEMA} in all, "
+            f"got {name!r:.80}"
+        )
+    return name
 
 
 def stamp(seconds: float) -> str:
@@ -57,16 +77,24 @@ def instant(text: object) -> datetime | None:
 
 
 def attempted_by(owner: str, queue: str, claim: str) -> str:
-    """The JSON of `[owner, producer, claim]`. Dashboards join on the producer, which is drawn from owner and queue."""
-    producer = uuid5(uuid5(NAMESPACE_DNS, owner), queue)
-    return _encode((owner, str(producer), claim)).decode()
+    """The JSON of `[owner, producer, claim]`."""
+    return _encode((owner, producer(owner, queue), claim)).decode()
+
+
+@lru_cache(maxsize=1024)
+def producer(owner: str, queue: str) -> str:
+    """What dashboards join on: one for an owner's work on a queue, drawn from both."""
+    return str(uuid5(uuid5(NAMESPACE_DNS, owner), queue))
 
 
 def error_object(at: str, attempt: int, text: str) -> str:
     """One element of `errors`: exactly the keys `at`, `attempt` and `error`; another form would stop an Elixir node."""
-    # Lone surrogates come with texts of users, a reason for a cancel for one; UTF-8 has no place for them.
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    return _encode({"at": at, "attempt": attempt, "error": text}).decode()
+    return _encode({"at": at, "attempt": attempt, "error": utf8(text)}).decode()
+
+
+def utf8(text: str) -> str:
+    """Without lone surrogates, which come with texts of users, a reason for a cancel for one: UTF-8 has none."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def failure_text(failure: Failure) -> str:
@@ -155,6 +183,25 @@ def _error_of(item: object) -> JobError:
     )
 
 
+def check(jobs: Sequence[NewJob], shape: Shape) -> None:
+    """Raise ArgumentError for a job that this table cannot keep, or that would stop an Elixir node."""
+    for job in jobs:
+        if shape is Shape.MAPPING and job.args[:1] != b"{":
+            raise ArgumentError(
+                f'job "{job.name}": expected its arguments as a JSON object, which Oban keeps, got {job.args!r:.60}'
+            )
+        if max(job.at or 0, job.delay or 0) > _LAST_INSTANT:
+            raise ArgumentError(f'job "{job.name}": expected a time before the year 5000, got {job.at or job.delay}')
+        if job.tags or job.meta:
+            tags_of(job)
+            meta_of(job)
+
+
+def row_id(text: str) -> int:
+    """The row that an id names; one that names none matches no row."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else _NO_ID  # noqa: PLR2004 - 64 bits
+
+
 def meta_of(job: NewJob) -> str:
     """What stands in `meta` of a new job. Raises ArgumentError for what is no JSON."""
     if job.rerun and not job.meta:
@@ -173,9 +220,14 @@ def job_of(row: Sequence[Any], queue: str, attempt: int, at: datetime | None) ->
     job_id, name, waited = str(row[0]), row[1].decode("utf-8", "replace"), _waited(row[8], at)
     if row[3] == b"{}" and row[7] == b"[]":
         return Job(job_id, name, queue, row[2], attempt, row[5], "treadle", row[6], True, waited)
-    meta = _json(row[3], dict)
+    meta, tags = _json(row[3], dict), _tags(row[7])
+    return marked_job(Job(job_id, name, queue, row[2], attempt, row[5], "treadle", row[6], True, waited), tags, meta)
+
+
+def marked_job(job: Job, tags: tuple[str, ...], meta: dict[str, Any]) -> Job:
+    """A job with its tags and with what its `meta` says, of which our own keys are no part."""
     rerun = meta.pop(_RERUN, True) is not False
-    return Job(job_id, name, queue, row[2], attempt, row[5], "treadle", row[6], rerun, waited, _tags(row[7]), meta)
+    return msgspec.structs.replace(job, rerun=rerun, tags=tags, meta=meta)
 
 
 def _waited(due: object, at: datetime | None) -> float:

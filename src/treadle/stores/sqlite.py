@@ -19,6 +19,7 @@ from treadle.stores import sqlite_claims as claims
 from treadle.stores import sqlite_controls as controls
 from treadle.stores import sqlite_doctor as doctor
 from treadle.stores import sqlite_jobs as table
+from treadle.stores.bell import Bell
 from treadle.stores.borrowed.link import Borrowed
 from treadle.stores.contract import (
     Ability,
@@ -42,7 +43,6 @@ from treadle.stores.sqlite_database import IN_MEMORY, Database
 from treadle.stores.sqlite_inserts import Inserts
 from treadle.stores.sqlite_lent import on_blocking, on_loop
 from treadle.stores.sqlite_settle import settle
-from treadle.stores.sqlite_watch import Bell
 
 P = ParamSpec("P")
 T = TypeVar("T")

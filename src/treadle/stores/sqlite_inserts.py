@@ -9,8 +9,9 @@ from treadle.core.clock import Clock
 from treadle.core.job import Inserted, NewJob
 from treadle.errors import StoreUnavailable, Unconfirmed
 from treadle.stores.borrowed.link import Link
+from treadle.stores.oban import check
 from treadle.stores.sqlite_database import Database
-from treadle.stores.sqlite_jobs import check, insert
+from treadle.stores.sqlite_jobs import insert
 from treadle.stores.sqlite_lent import insert_lent
 
 # Beyond it a transaction gains nothing, and holds the file for long.

@@ -6,39 +6,19 @@ from typing import Any, Literal
 
 import msgspec
 
-from treadle.core.arguments import Shape
 from treadle.core.job import Inserted, JobView, NewJob
 from treadle.core.states import FINAL, State
-from treadle.errors import ArgumentError
 from treadle.stores.borrowed.link import Runs
 from treadle.stores.contract import JobQuery, Result, Work
-from treadle.stores.oban import last_error, meta_of, stamp, state_of, tags_of, view_of
+from treadle.stores.oban import last_error, meta_of, row_id, stamp, state_of, tags_of, view_of
 from treadle.stores.sqlite_claims import as_list, forget
 from treadle.stores.statements import statement
 
 DAY = 86_400.0
 HOUR = 3_600.0
 
-# Stamps have four digits for the year; this leaves room for a delay that is added to the clock.
-_LAST_INSTANT = 1.1e11
-
 _list = msgspec.json.Encoder().encode
 _ENDED = {State.COMPLETED: "completed_at", State.DISCARDED: "discarded_at", State.CANCELLED: "cancelled_at"}
-_NO_ID = -1
-
-
-def check(jobs: Sequence[NewJob], shape: Shape) -> None:
-    """Raise ArgumentError for a job that this table cannot keep, or that would stop an Elixir node."""
-    for job in jobs:
-        if shape is Shape.MAPPING and job.args[:1] != b"{":
-            raise ArgumentError(
-                f'job "{job.name}": expected its arguments as a JSON object, which Oban keeps, got {job.args!r:.60}'
-            )
-        if max(job.at or 0, job.delay or 0) > _LAST_INSTANT:
-            raise ArgumentError(f'job "{job.name}": expected a time before the year 5000, got {job.at or job.delay}')
-        if job.tags or job.meta:
-            tags_of(job)
-            meta_of(job)
 
 
 def insert(connection: Runs, jobs: Sequence[NewJob], now: float) -> list[Inserted]:
@@ -150,7 +130,7 @@ def act(connection: Connection, action: Literal["retry", "cancel", "delete"], id
 
 def result(connection: Connection, job_id: str) -> Result | None:
     """How a job ended. A value outlives its pruned job."""
-    row = connection.execute(statement("sqlite/result"), (_id(job_id),)).fetchone()
+    row = connection.execute(statement("sqlite/result"), (row_id(job_id),)).fetchone()
     if row is None:
         return None
     state, errors, value = state_of(row[0]), row[1], row[2]
@@ -163,16 +143,11 @@ def result(connection: Connection, job_id: str) -> Result | None:
 
 def _filters(query: JobQuery) -> dict[str, Any]:
     return {
-        "ids": as_list(_id(text) for text in query.ids) if query.ids else None,
+        "ids": as_list(row_id(text) for text in query.ids) if query.ids else None,
         "state": query.state.value if query.state else None,
         "queue": query.queue,
         "name": query.name,
     }
-
-
-def _id(text: str) -> int:
-    """The row that an id names; one that names none matches no row."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else _NO_ID  # noqa: PLR2004 - 64 bits
 
 
 def _text(names: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from treadle.core.clock import Clock
 from treadle.core.nearest import did_you_mean
 from treadle.errors import ConfigError
 from treadle.stores.contract import Store
+from treadle.stores.oban import check_schema
 
 _REDIS_SCHEMES = {
     "redis": "redis",
@@ -27,14 +28,28 @@ _SQLITE_OPTIONS = ("sync",)
 _REDIS_OPTIONS = ("dialect", "namespace", "db")
 # redis-py's names, which it is handed as they are.
 _TLS_OPTIONS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
+_POSTGRES_OPTIONS = ("schema", "pgbouncer")
+# libpq's names, which it is handed as they are.
+_LIBPQ_OPTIONS = (
+    *("host", "port", "user", "password", "dbname", "hostaddr", "passfile", "service", "options", "application_name"),
+    *("connect_timeout", "target_session_attrs", "load_balance_hosts", "require_auth", "channel_binding"),
+    *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslcrldir", "sslnegotiation", "sslsni"),
+    *("ssl_min_protocol_version", "ssl_max_protocol_version", "gssencmode", "krbsrvname"),
+    *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"),
+)
+_LIBPQ_SECRETS = frozenset({"password", "sslpassword", "options"})
 _CHOICES = {
+    "pgbouncer": ("true", "false"),
+    "target_session_attrs": ("any", "read-write", "primary", "prefer-standby", "read-only", "standby"),
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
     "sync": ("normal", "full"),
     "dialect": ("sidekiq",),
     "ssl_cert_reqs": ("required", "optional", "none"),
     "ssl_check_hostname": ("true", "false"),
 }
 
-_NO_SECRETS = frozenset({*_SQLITE_OPTIONS, *_REDIS_OPTIONS, *_TLS_OPTIONS})
+_NO_SECRETS = frozenset({*_SQLITE_OPTIONS, *_REDIS_OPTIONS, *_TLS_OPTIONS, *_POSTGRES_OPTIONS})
+_NO_SECRETS |= frozenset(_LIBPQ_OPTIONS) - _LIBPQ_SECRETS
 _PARAMETER = re.compile(r"(?<=[?&;])([^=&;#]*)=([^&;#]*)")
 _ASSIGNMENT = re.compile(r"(?i)(\w*(?:pass|pwd|secret|token)\w*\s*=\s*)('[^']*'|\S+)")
 _NO_PORT = re.compile(r":(?!\d{0,5}$)[^:\[\]]*$")
@@ -50,10 +65,17 @@ class _RedisServer(NamedTuple):
     namespace: str
 
 
+class _PostgresServer(NamedTuple):
+    url: str
+    schema: str
+    pooled: bool | None
+
+
 def make_store(url: str, clock: Clock) -> Store:
     """The store that a URL names, not yet opened.
 
-    `sqlite:///file.db?sync=normal|full`, `sqlite://` in memory, `redis://host:port/db?dialect=sidekiq&namespace=ns`.
+    `sqlite:///file.db?sync=normal|full`, `sqlite://` in memory, `redis://host:port/db?dialect=sidekiq&namespace=ns`,
+    `postgresql://user@host:port/database?schema=public&pgbouncer=true|false`.
     Raises ConfigError for a URL that names no store, and for a missing extra.
     """
     match _parse(url):
@@ -67,6 +89,13 @@ def make_store(url: str, clock: Clock) -> Store:
             except ModuleNotFoundError as error:
                 raise ConfigError(f"the store {mask(url)} needs an extra: pip install 'treadle[redis]'") from error
             return RedisStore(bare, namespace=namespace, where=mask(url), clock=clock)
+        case _PostgresServer(bare, schema, pooled):
+            try:
+                from treadle.stores.postgres import PostgresStore  # noqa: PLC0415 - as above
+            except ImportError as error:
+                # psycopg without its binary or libpq is an ImportError as well.
+                raise ConfigError(f"the store {mask(url)} needs an extra: pip install 'treadle[postgres]'") from error
+            return PostgresStore(bare, schema=schema, where=mask(url), pooled=pooled, clock=clock)
 
 
 def check_url(url: object, what: str) -> str:
@@ -115,10 +144,12 @@ def sqlite_file(url: str) -> Path | None:
     return None if not isinstance(place, _SqliteFile) or is_private(url) else Path(place.path)
 
 
-def _parse(url: str) -> _SqliteFile | _RedisServer:
+def _parse(url: str) -> _SqliteFile | _RedisServer | _PostgresServer:
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - a property that raises
+        # PostgreSQL takes several hosts, one of which is the primary.
+        if "," not in parts.netloc:
+            parts.port  # noqa: B018 - a property that raises
     except ValueError:
         # Its text holds parts of the URL, and so maybe of the password.
         raise ConfigError(
@@ -134,12 +165,9 @@ def _parse(url: str) -> _SqliteFile | _RedisServer:
     if base and parts.scheme in _REDIS_SCHEMES:
         return _redis(url, parts, _REDIS_SCHEMES[parts.scheme])
     if base in _POSTGRES_SCHEMES:
-        raise ConfigError(
-            f"expected sqlite:// or redis://, got the PostgreSQL URL {mask(url)!r}: "
-            f"this version of treadle has no store for PostgreSQL yet"
-        )
+        return _postgres(url, parts)
     raise ConfigError(
-        f"expected a store URL such as sqlite:///treadle.db or redis://localhost:6379/0, got {mask(url)!r}"
+        f"expected a store URL such as sqlite:///treadle.db, postgresql://… or redis://…, got {mask(url)!r}"
         f"{did_you_mean(base, _SCHEMES)}"
     )
 
@@ -172,6 +200,16 @@ def _redis(url: str, parts: SplitResult, scheme: str) -> _RedisServer:
     return _RedisServer(f"{scheme}://{parts.netloc}{parts.path}{query}", options.get("namespace", ""))
 
 
+def _postgres(url: str, parts: SplitResult) -> _PostgresServer:
+    _refuse_fragment(url)
+    options = _options(url, parts, _POSTGRES_OPTIONS, _LIBPQ_OPTIONS)
+    schema = check_schema(options.get("schema", "public"))
+    handed_on = {name: value for name, value in options.items() if name not in _POSTGRES_OPTIONS}
+    query = f"?{urlencode(handed_on, quote_via=quote)}" if handed_on else ""
+    pooled = {"true": True, "false": False}.get(options.get("pgbouncer", ""))
+    return _PostgresServer(f"postgresql://{parts.netloc}{parts.path}{query}", schema, pooled)
+
+
 def _check_place(url: str, parts: SplitResult, scheme: str) -> None:
     """Refuse what redis-py would take for database 0, or find out at the first call."""
     place = parts.path.strip("/")
@@ -186,13 +224,14 @@ def _check_database(url: str, text: str) -> None:
         raise ConfigError(f"expected the number of a database in {mask(url)}, got {text!r}")
 
 
-def _options(url: str, parts: SplitResult, known: Collection[str]) -> dict[str, str]:
+def _options(url: str, parts: SplitResult, known: Collection[str], handed_on: Collection[str] = ()) -> dict[str, str]:
+    """The parameters by name: ours, and those that a driver knows."""
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for name, value in options.items():
-        if name not in known:
+        if name not in known and name not in handed_on:
             raise ConfigError(
-                f"expected the parameters of {mask(url)} to be among {', '.join(known)}, got {name!r}"
-                f"{did_you_mean(name, known)}"
+                f"expected the parameters of {mask(url)} to be among {', '.join(known)}"
+                f"{' and those of libpq' if handed_on else ''}, got {name!r}{did_you_mean(name, (*known, *handed_on))}"
             )
         choices = _CHOICES.get(name, (value,))
         if value not in choices:

@@ -27,5 +27,7 @@ CREATE TABLE treadle_settled (
   settled_at timestamp NOT NULL DEFAULT timezone('UTC', clock_timestamp()),
   PRIMARY KEY (job_id, claim)
 );
+-- The queues that are paused.
+CREATE TABLE treadle_queues (queue text PRIMARY KEY, paused_at timestamp NOT NULL);
 CREATE INDEX treadle_settled_at ON treadle_settled (settled_at);
 COMMENT ON TABLE treadle_owners IS '1'

@@ -1,0 +1,284 @@
+"""Jobs in PostgreSQL, in the table of Oban: each verb of the contract, sent to its connection."""
+
+import asyncio
+import os
+import weakref
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from queue import Empty, LifoQueue
+from typing import Concatenate, Literal, ParamSpec, TypeVar
+
+from treadle.core.arguments import Shape
+from treadle.core.clock import Clock
+from treadle.core.controls import QueueControl
+from treadle.core.job import Inserted, JobView, NewJob
+from treadle.core.states import State
+from treadle.errors import StoreUnavailable
+from treadle.stores import postgres_activity as activity
+from treadle.stores import postgres_claims as claims
+from treadle.stores import postgres_controls as controls
+from treadle.stores import postgres_doctor as doctor
+from treadle.stores import postgres_jobs as table
+from treadle.stores.bell import Bell
+from treadle.stores.borrowed.link import Borrowed
+from treadle.stores.contract import (
+    Ability,
+    Claim,
+    Demand,
+    Finding,
+    JobQuery,
+    OwnerReport,
+    QueueView,
+    Rescued,
+    Result,
+    Settled,
+    Settlement,
+    Watch,
+    Work,
+    WorkerView,
+    refuse_tx,
+)
+from treadle.stores.lane import Lane
+from treadle.stores.postgres_connection import Seat, Server, Session, server_at
+from treadle.stores.postgres_inserts import PATIENCE, Insert, check_kept
+from treadle.stores.postgres_settle import settle
+from treadle.stores.postgres_watch import PostgresWatch
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Connections for threads that enqueue; more threads take turns.
+_THREAD_SEATS = 8
+
+
+class PostgresStore:
+    """A store in one schema of one database. `pooled` says whether PgBouncer is in front; None has it found out.
+
+    Three connections at most serve the loops of a process, each on a thread of its own: claims, settlements and beats
+    on one, inserts on another, all else on the third. Up to eight more serve threads that enqueue.
+    """
+
+    shape = Shape.MAPPING
+    abilities = frozenset({Ability.PRIORITY})
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str,
+        where: str,
+        pooled: bool | None,
+        clock: Clock,
+        draw: Callable[[int], bytes] = os.urandom,  # noqa: TID251 - the default source of an argument, for ids alone
+    ) -> None:
+        self._server = server_at(url, schema, where, pooled=pooled)
+        self._clock = clock
+        self._draw = draw
+        self._turn = 0
+        self._begin()
+        _begin_again_after_fork(self)
+        weakref.finalize(self, _finish, self._desks)
+
+    async def open(self) -> None:
+        """Connect, and make the tables that lack."""
+        await self._back.run(table.open_tables)
+
+    async def aclose(self) -> None:
+        """End what waits on the running loop."""
+        self._bell.forget(asyncio.get_running_loop())
+
+    def close(self) -> None:
+        """End the threads and close the connections."""
+        _finish(self._desks)
+
+    async def insert(self, jobs: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
+        """Insert all or none. Raises StoreFull, Unconfirmed."""
+        refuse_tx(self, tx)
+        check_kept(jobs, self.shape)
+        inserted = await self._inserting.call(Insert(jobs, self._clock).run) if jobs else []
+        self._bell.ring()
+        return inserted
+
+    def insert_now(self, jobs: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
+        """The same, on the calling thread."""
+        refuse_tx(self, tx)
+        check_kept(jobs, self.shape)
+        inserted = self._threads.call(Insert(jobs, self._clock).run) if jobs else []
+        self._bell.ring()
+        return inserted
+
+    async def enroll(self, owner: str, lease: float) -> None:
+        """Make an owner known. Raises Fenced for one that was declared dead."""
+        await self._front.run(claims.enroll, owner, lease)
+
+    async def claim(self, owner: str, demands: Sequence[Demand]) -> Sequence[Claim]:
+        """Lend what is available now. Raises Fenced, NotEnrolled."""
+        self._turn += 1
+        return await self._front.run(claims.claim, owner, demands, self._draw(6).hex(), self._turn)
+
+    async def held(self, owner: str) -> Sequence[Claim]:
+        """Every claim that was lent to this owner and not got back, oldest first."""
+        return await self._front.run(claims.held, owner)
+
+    async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:  # noqa: ARG002
+        """Give claims back with their outcomes. A claim alone says whose it is: no two owners share one."""
+        return await self._change(self._front, settle, settlements)
+
+    async def leave(self, owner: str) -> int:
+        """Give every claim of this owner back untouched, and forget the owner."""
+        return await self._change(self._front, claims.leave, owner)
+
+    def watch(self) -> Watch:
+        """Changes by this process are told at once, those by others within a second."""
+        return PostgresWatch(self._bell, self._draw)
+
+    def ring(self) -> None:
+        """Wake whoever waits for a change; for those who hear of changes that others made. Callable on any thread."""
+        self._bell.ring()
+
+    async def beat(self, owners: Mapping[str, float]) -> Mapping[str, Literal["alive", "fenced", "unknown"]]:
+        """Renew the leases of the owners that are enrolled and not fenced."""
+        return await self._front.run(claims.beat, owners)
+
+    async def report(self, report: OwnerReport) -> Sequence[str]:
+        """Note what is served and was done."""
+        await self._back.run(activity.report, report)
+        return ()
+
+    async def stage(self, limit: int) -> int:
+        """Make due jobs available."""
+        return await self._change(self._back, table.stage, limit)
+
+    async def rescue(self, limit: int) -> Rescued:
+        """Fence the owners whose lease ran out and give back their claims."""
+        return await self._change(self._back, claims.rescue, limit)
+
+    async def prune(self, older_than: Mapping[State, float], limit: int) -> int:
+        """Delete finished jobs that ended more than so many seconds ago, and what is kept beside jobs for too long."""
+        return await self._change(self._back, table.prune, older_than, limit)
+
+    async def control(self, control: QueueControl, queues: Collection[str]) -> None:
+        """Pause these queues or resume them."""
+        await self._change(self._back, controls.control, control, queues)
+
+    async def counts(self) -> Mapping[str, Mapping[State, int]]:
+        """Queue → state → number of jobs."""
+        return await self._back.run(table.counts)
+
+    async def queues(self) -> Mapping[str, QueueView]:
+        """How the queues do."""
+        return await self._back.run(activity.queues)
+
+    async def workers(self) -> Sequence[WorkerView]:
+        """The live processes; of foreign programs nothing is known here."""
+        return await self._back.run(activity.workers)
+
+    async def work(self, owners: Sequence[str], queues: Sequence[str]) -> Work:
+        """What a drain still has to wait for."""
+        return await self._back.run(table.work, owners, queues)
+
+    async def set_aside(self, queues: Sequence[str]) -> int:
+        """How many jobs of these queues wait to run alone."""
+        return await self._back.run(table.set_aside, queues)
+
+    async def find(self, query: JobQuery) -> Sequence[JobView]:
+        """The jobs that match, newest first, at most `query.limit`."""
+        return await self._back.run(table.find, query)
+
+    async def act(self, action: Literal["retry", "cancel", "delete"], query: JobQuery) -> int:
+        """Do this to every job that matches. The cancel of a running job is a wish that its owner is told."""
+        matching = await self._back.run(table.match, query)
+        return await self._change(self._back, table.act, action, matching)
+
+    async def result(self, job_id: str) -> Result | None:
+        """How a job ended; None while it has not."""
+        return await self._back.run(table.result, job_id)
+
+    async def diagnose(self, *, quick: bool = False) -> Sequence[Finding]:  # noqa: ARG002
+        """Look at the server, its settings and its clock; everything is quick here."""
+        return await self._back.run(doctor.diagnose, self._clock)
+
+    async def _change(
+        self, desk: "_Desk", step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A step after which somebody may find work, or a result."""
+        done = await desk.run(step, *args, **kwargs)
+        self._bell.ring()
+        return done
+
+    def _begin(self) -> None:
+        self._front = _Desk("treadle-postgres", self._server)
+        self._inserting = _Desk("treadle-postgres-insert", self._server)
+        self._back = _Desk("treadle-postgres-back", self._server)
+        self._threads = _Seats(self._server)
+        self._desks = (self._front, self._inserting, self._back, self._threads)
+        self._bell = Bell(lambda: 0, alone=True)
+
+
+class _Desk:
+    """A connection with a thread of its own, for every loop of the process."""
+
+    def __init__(self, name: str, server: Server) -> None:
+        self._lane = Lane(name)
+        self._seat = Seat(server)
+
+    async def run(self, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._lane.run(lambda: self._seat.run(lambda session: step(session, *args, **kwargs)))
+
+    async def call(self, job: Callable[[Seat], T]) -> T:
+        return await self._lane.run(partial(job, self._seat))
+
+    def close(self) -> None:
+        self._lane.stop()
+        self._seat.close()
+
+
+class _Seats:
+    """Connections for threads; the one that was used last is lent first."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._free: LifoQueue[Seat] = LifoQueue()
+        for _ in range(_THREAD_SEATS):
+            self._free.put(Seat(server))
+
+    def call(self, job: Callable[[Seat], T]) -> T:
+        try:
+            seat = self._free.get(timeout=PATIENCE)
+        except Empty:
+            raise StoreUnavailable(
+                f"expected one of {_THREAD_SEATS} connections to PostgreSQL at {self._server.where} to be free within "
+                f"{PATIENCE:g} s, got none: too many threads enqueue at once, or the server is slow"
+            ) from None
+        try:
+            return job(seat)
+        finally:
+            self._free.put(seat)
+
+    def close(self) -> None:
+        free = []
+        while not self._free.empty():
+            free.append(self._free.get())
+        for seat in free:
+            seat.close()
+            self._free.put(seat)
+
+
+def _finish(desks: "tuple[_Desk | _Seats, ...]") -> None:
+    """The end of a store that nobody closed."""
+    for desk in desks:
+        desk.close()
+
+
+def _begin_again_after_fork(store: PostgresStore) -> None:
+    # Threads do not pass a fork, and a child that used or closed its parent's sockets would break its transactions.
+    known = weakref.ref(store)
+    inherited: list[object] = []
+
+    def begin() -> None:
+        living = known()
+        if living is not None:
+            inherited.append(living._desks)  # noqa: SLF001 - this module's own class
+            living._begin()  # noqa: SLF001 - as above
+
+    os.register_at_fork(after_in_child=begin)

@@ -1,0 +1,134 @@
+"""Who holds what on PostgreSQL: owners and their leases; claims lent, found again and given back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from treadle.core.job import Job
+from treadle.core.jsontext import load_json
+from treadle.core.outcomes import LOST
+from treadle.errors import Fenced, NotEnrolled
+from treadle.log import Log
+from treadle.stores.contract import Claim, Demand, Rescued
+from treadle.stores.oban import failure_text, marked_job, poison, producer
+from treadle.stores.postgres_connection import Session
+
+_log = Log("treadle.stores.postgres")
+
+# A claim that meets poison asks again for what it lacks, but not for ever: the next claim goes on.
+_ROUNDS = 10
+# More than any owner holds.
+_EVERYTHING = 1_000_000
+
+
+def enroll(session: Session, owner: str, lease: float) -> None:
+    """Write the owner down. Raises Fenced for one that has a tombstone."""
+    if not session.rows("enroll", {"owner": owner, "lease": lease}):
+        raise _fenced(owner)
+
+
+def beat(session: Session, owners: Mapping[str, float]) -> dict[str, Literal["alive", "fenced", "unknown"]]:
+    """Renew the leases of those that are enrolled and not fenced."""
+    return dict(session.rows("beat", {"owners": list(owners), "leases": list(owners.values())}))
+
+
+def claim(session: Session, owner: str, demands: Sequence[Demand], receipt: str, turn: int) -> list[Claim]:
+    """Lend what waits. Each claim begins with another queue, `turn` says which: a full queue starves no other."""
+    claims: list[Claim] = []
+    for _ in range(_ROUNDS):
+        values = _demanded(owner, demands, receipt, turn)
+        rows = session.rows("claim", values)
+        if not rows:
+            raise NotEnrolled(f"expected the owner {owner} to be enrolled, got one that this store does not know")
+        if rows[0][0]:
+            raise _fenced(owner)
+        lent = [row for row in rows if row[2] is not None]
+        sound = _sound(session, lent, receipt)
+        claims += sound
+        if len(sound) == len(lent):
+            break
+        demands = _left(demands, sound)
+    return claims
+
+
+def _demanded(owner: str, demands: Sequence[Demand], receipt: str, turn: int) -> dict[str, Any]:
+    turned = [
+        [demand.queues[(turn + step) % len(demand.queues)] for step in range(len(demand.queues))] for demand in demands
+    ]
+    queues = [queue for names in turned for queue in names]
+    return {
+        "owner": owner,
+        "claim": receipt,
+        "limits": [demand.limit for demand in demands],
+        "alone": [demand.alone for demand in demands],
+        "queues": queues,
+        "producers": [producer(owner, queue) for queue in queues],
+        "demands": [number for number, names in enumerate(turned, 1) for _ in names],
+    }
+
+
+def _left(demands: Sequence[Demand], claims: Sequence[Claim]) -> list[Demand]:
+    """What is still wanted."""
+    left = []
+    for demand in demands:
+        served = sum(claim.job.queue in demand.queues for claim in claims)
+        left.append(Demand(demand.queues, max(demand.limit - served, 0), demand.alone))
+    return left
+
+
+def _sound(session: Session, rows: Sequence[Any], receipt: str) -> list[Claim]:
+    """The claims of rows that can be run; the others are discarded, with one line of log each."""
+    claims, reasons = [], {}
+    for _, sound, job_id, name, queue, args, attempt, most, deaths, waited, tags, meta, *_ in rows:
+        raw = args.encode()
+        reason = poison(raw, b"{}" if meta is None else meta.encode(), attempt - sound, most)
+        if reason is None:
+            job = Job(str(job_id), name, queue, raw, attempt, most, "treadle", deaths, True, max(waited, 0.0))
+            claims.append(Claim(_marked(job, tags, meta), receipt))
+            continue
+        _log.warning("job %s was discarded unread: %s", job_id, reason)
+        if sound:
+            reasons[job_id] = reason
+    if reasons:
+        values = {"ids": list(reasons), "reasons": list(reasons.values()), "claim": receipt}
+        session.rows("discard_poison", values)
+    return claims
+
+
+def _marked(job: Job, tags: list[str] | None, meta: str | None) -> Job:
+    if tags is None and meta is None:
+        return job
+    shown = load_json(meta.encode()) if meta else {}
+    return marked_job(job, tuple(tags or ()), shown if isinstance(shown, dict) else {})
+
+
+def held(session: Session, owner: str) -> list[Claim]:
+    """What stands as lent to this owner, oldest first."""
+    claims = []
+    for job_id, name, queue, args, attempt, most, deaths, waited, tags, meta, receipt, wished in session.rows(
+        "held", {"owner": owner}
+    ):
+        job = Job(str(job_id), name, queue, args.encode(), attempt, most, "treadle", deaths, True, max(waited, 0.0))
+        claims.append(Claim(_marked(job, tags, meta), receipt, cancelled=wished))
+    return claims
+
+
+def leave(session: Session, owner: str) -> int:
+    """Give every claim back and forget the owner, unless it was fenced: then the tombstone stays."""
+    with session.together():
+        session.rows("forget_owner", {"owner": owner})
+        return _give_back(session, owner, _EVERYTHING)
+
+
+def rescue(session: Session, limit: int) -> Rescued:
+    """Fence who is silent, then give back claims of the fenced and of owners that nobody knows, at most `limit`."""
+    fenced = tuple(row[0] for row in session.rows("fence_silent"))
+    return Rescued(fenced, _give_back(session, None, limit))
+
+
+def _give_back(session: Session, owner: str | None, limit: int) -> int:
+    number: int = session.row("give_back", {"owner": owner, "limit": limit, "lost": failure_text(LOST)})[0]
+    return number
+
+
+def _fenced(owner: str) -> Fenced:
+    return Fenced(f"the owner {owner} was declared dead and its claims were taken back: start a new one")

@@ -1,0 +1,237 @@
+"""One connection to PostgreSQL and what runs on it: opened when needed, dropped when lost, its waits limited.
+
+Its life: 1. The first step opens it; what a pooler in transaction mode would not keep is found out there. 2. A step is
+one statement, or a transaction of several; a step that lost against others (a deadlock, a lock) is run again. 3. A
+connection that died while nobody used it is noticed before the next step, and replaced. 4. One that is lost, or that
+stays silent for too long, is dropped; the step fails, as nobody knows whether it was carried out.
+"""
+
+import contextlib
+import os
+import select
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from treadle.errors import ConfigError
+from treadle.stores import migrations
+from treadle.stores.postgres_errors import AGAIN, NoAnswer, code_of, loses_connection, translated, unreachable
+from treadle.stores.statements import statement_in
+
+CONNECT_PATIENCE = 1.0
+"""Seconds until a server that says nothing counts as dead."""
+
+PATIENCE = 12.0
+"""Seconds that a step's statement may take before the connection is given up; the server's own limit comes first."""
+
+_SETTINGS = {
+    "statement_timeout": "10s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+_AS_OPTIONS = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+_AS_TRANSACTION = "START TRANSACTION; " + "; ".join(
+    f"SET LOCAL {name} = '{value}'" for name, value in _SETTINGS.items()
+)
+# How psycopg wakes up to let a Ctrl-C through: psycopg/_connection_base.py, _WAIT_INTERVAL.
+_INTERVAL = 0.1
+_PAUSES = (0.0, 0.02, 0.1)
+
+T = TypeVar("T")
+
+
+class Server(msgspec.Struct, frozen=True):
+    """Where the jobs are. `options` are libpq's, `where` is the masked URL; `pooled` is None where it is not known."""
+
+    options: Mapping[str, str]
+    schema: str
+    where: str
+    pooled: bool | None = None
+
+
+def server_at(url: str, schema: str, where: str, *, pooled: bool | None) -> Server:
+    """The server that a URL of libpq's names. Raises ConfigError."""
+    try:
+        options = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    except psycopg.Error as error:
+        raise ConfigError(f"expected a URL that libpq reads, got {where}: {str(error).splitlines()[0]}") from error
+    return Server(options, schema, where, pooled)
+
+
+class Link(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that waits `patience` seconds in all for an answer, and not for ever."""
+
+    patience = PATIENCE
+
+    def wait(self, gen: Generator[Any, Any, T], *given: Any, **more: Any) -> T:
+        """Run a generator of psycopg's."""
+        return super().wait(_limited(gen, self.patience), *given, **more)
+
+    @classmethod
+    def _connect_gen(cls, *given: Any, **more: Any) -> Generator[Any, Any, Any]:
+        # libpq's own time-out takes whole seconds, at least two.
+        return _limited(super()._connect_gen(*given, **more), CONNECT_PATIENCE)
+
+
+class Session:
+    """What a step works with: the statements of treadle's PostgreSQL store on one connection."""
+
+    def __init__(self, link: Link, schema: str) -> None:
+        self._link = link
+        self._schema = schema
+
+    def rows(self, name: str, values: Mapping[str, Any] | None = None, *, prepare: bool | None = None) -> list[Any]:
+        """Run a statement by its name; its rows. With `prepare` False it is planned for these very values."""
+        cursor = self._link.execute(statement_in(self._schema, name), values, prepare=prepare)
+        return cursor.fetchall() if cursor.description else []
+
+    def row(self, name: str, values: Mapping[str, Any] | None = None, *, prepare: bool | None = None) -> Any:  # noqa: ANN401
+        """Its only row."""
+        return self.rows(name, values, prepare=prepare)[0]
+
+    def install(self) -> None:
+        """Make the tables that lack. Raises StoreError for a job table that is of another kind."""
+        migrations.install(self._link, self._schema)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """What runs within is done as a whole or not at all."""
+        with self._link.transaction():
+            yield
+
+
+class Seat:
+    """A place for one connection; to be used by one thread at a time."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._pooled = server.pooled
+        self._link: Link | None = None
+        self._pid = os.getpid()
+
+    def run(self, step: Callable[[Session], T], *, patience: float = PATIENCE, inserting: bool = False) -> T:
+        """The step's result. Raises StoreError; after StoreUnavailable the step may have been carried out."""
+        for tries_left, pause in zip(reversed(range(len(_PAUSES))), _PAUSES, strict=True):
+            if pause:
+                threading.Event().wait(pause)
+            link = self._living()
+            link.patience = patience
+            try:
+                return self._run_on(link, step)
+            except psycopg.Error as error:
+                if loses_connection(error) or link.closed:
+                    self.close()
+                if code_of(error) not in AGAIN or not tries_left:
+                    raise translated(error, self._server.where, inserting=inserting) from error
+            except BaseException:
+                if link.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                    self.close()
+                raise
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def close(self) -> None:
+        """Close the connection; the next step opens another."""
+        # In a child of a fork the socket is its parent's, who would be hung up on.
+        if self._link is not None and self._pid == os.getpid():
+            self._link.close()
+            self._link = None
+
+    def _run_on(self, link: Link, step: Callable[[Session], T]) -> T:
+        session = Session(link, self._server.schema)
+        if not self._pooled:
+            return step(session)
+        link.execute(_AS_TRANSACTION.encode())
+        try:
+            result = step(session)
+            link.execute(b"COMMIT")
+        except BaseException:
+            if not link.closed:
+                with contextlib.suppress(psycopg.Error):
+                    link.execute(b"ROLLBACK")
+            raise
+        return result
+
+    def _living(self) -> Link:
+        if self._link is not None and _is_dead(self._link):
+            self.close()
+        if self._link is None:
+            self._link = self._opened()
+        return self._link
+
+    def _opened(self) -> Link:
+        try:
+            if self._pooled:
+                return self._dial({})
+            try:
+                link = self._dial({"options": f"{self._server.options.get('options', '')} {_AS_OPTIONS}".strip()})
+            except psycopg.OperationalError as error:
+                if self._pooled is False or "unsupported startup parameter" not in str(error):
+                    raise
+                self._pooled = True
+                return self._dial({})
+            if self._pooled is None:
+                self._pooled = _is_pooled(link)
+                link.prepare_threshold = None if self._pooled else link.prepare_threshold
+        except psycopg.Error as error:
+            raise unreachable(error, self._server.where) from error
+        return link
+
+    def _dial(self, more: Mapping[str, str]) -> Link:
+        given = {**_DEFAULTS, **self._server.options, **more}
+        link = Link.connect(autocommit=True, **given)  # type: ignore[arg-type] # libpq's options by name
+        if self._pooled:
+            # A prepared statement would stand in another server process than the next transaction.
+            link.prepare_threshold = None
+        return link
+
+
+_DEFAULTS = {
+    "client_encoding": "UTF8",
+    "application_name": "treadle",
+    "connect_timeout": "2",
+    "target_session_attrs": "read-write",
+    "tcp_user_timeout": "10000",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+}
+
+
+def _limited(gen: Generator[Any, Any, T], patience: float) -> Generator[Any, Any, T]:
+    """A generator of psycopg's that ends with NoAnswer when it has waited so long for nothing."""
+    left = patience
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if not ready:
+                left -= _INTERVAL
+                if left <= 0:
+                    raise NoAnswer(f"it stayed silent for {patience:g} s")
+            wanted = gen.send(ready)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return] # what the generator returns
+
+
+def _is_dead(link: Link) -> bool:
+    """Whether the server hung up while nobody used the connection."""
+    if link.closed:
+        return True
+    poll = select.poll()
+    poll.register(link.fileno(), select.POLLIN)
+    if not poll.poll(0):
+        return False
+    try:
+        link.pgconn.consume_input()
+    except psycopg.Error:
+        return True
+    return link.closed
+
+
+def _is_pooled(link: Link) -> bool:
+    """Whether something between us and the server lends its processes out: it makes up the number of ours."""
+    return link.execute(b"SELECT pg_backend_pid()").fetchall() != [(link.info.backend_pid,)]

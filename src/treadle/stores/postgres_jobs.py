@@ -1,0 +1,96 @@
+"""Jobs on PostgreSQL as services and people see them: stage, prune, count, find, act, results."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from treadle.core.job import JobView
+from treadle.core.states import FINAL, State
+from treadle.stores.contract import JobQuery, Result, Work
+from treadle.stores.oban import last_error, row_id, state_of, view_of
+from treadle.stores.postgres_connection import Session
+
+# Of one transaction: what holds locks should not last.
+_ACT_TOGETHER = 2_000
+
+
+def open_tables(session: Session) -> None:
+    """Make what lacks; of many processes that begin at once one does."""
+    session.install()
+
+
+def stage(session: Session, limit: int) -> int:
+    """Make due jobs available, oldest first; suspects among them go back to their own place."""
+    number: int = session.row("stage", {"limit": limit})[0]
+    return number
+
+
+def prune(session: Session, older_than: Mapping[State, float], limit: int) -> int:
+    """Delete jobs that ended long ago, at most `limit`; and what is kept beside jobs for too long."""
+    ages = {state.value: older_than.get(state) for state in FINAL}
+    deleted: int = session.row("prune_jobs", {**ages, "limit": limit})[0]
+    session.rows("prune_beside")
+    return deleted
+
+
+def counts(session: Session) -> dict[str, dict[State, int]]:
+    """Queue → state → number. States that no version known here writes are left out."""
+    found: dict[str, dict[State, int]] = {}
+    for queue, text, number in session.rows("counts"):
+        state = state_of(text)
+        if state is not None:
+            found.setdefault(queue, {})[state] = number
+    return found
+
+
+def work(session: Session, owners: Sequence[str], queues: Sequence[str]) -> Work:
+    """Available jobs of these queues, and who holds claims. The holders come first: what they give back is seen."""
+    beats: dict[str, float] = dict(session.rows("holders"))
+    others = {owner: beat for owner, beat in beats.items() if owner not in owners}
+    return Work(session.row("waiting", {"queues": list(queues)})[0], len(others) < len(beats), others)
+
+
+def set_aside(session: Session, queues: Sequence[str]) -> int:
+    """How many jobs of these queues wait to run alone."""
+    number: int = session.row("count_suspects", {"queues": list(queues)})[0]
+    return number
+
+
+def find(session: Session, query: JobQuery) -> list[JobView]:
+    """The jobs that match, newest first."""
+    rows = session.rows("find", {**_filters(query), "limit": query.limit}, prepare=False)
+    return [view_of(row) for row in rows if state_of(row[1]) is not None]
+
+
+def match(session: Session, query: JobQuery) -> list[int]:
+    """The rows that match. Only reads: a scan of the whole table holds no lock."""
+    return [row[0] for row in session.rows("match", _filters(query), prepare=False)]
+
+
+def act(session: Session, action: Literal["retry", "cancel", "delete"], ids: Sequence[int]) -> int:
+    """Do it to those of these jobs that may be touched. Jobs that another program holds suspended may not."""
+    done = 0
+    for start in range(0, len(ids), _ACT_TOGETHER):
+        done += session.row(f"act_{action}", {"ids": ids[start : start + _ACT_TOGETHER]})[0]
+    return done
+
+
+def result(session: Session, job_id: str) -> Result | None:
+    """How a job ended. A value outlives its pruned job."""
+    rows = session.rows("result", {"id": row_id(job_id)})
+    if not rows:
+        return None
+    state, errors, value = state_of(rows[0][0]), rows[0][1], rows[0][2]
+    if state is State.COMPLETED:
+        return Result(state, value=value)
+    if state in FINAL:
+        return Result(state, error=last_error(errors))
+    return None
+
+
+def _filters(query: JobQuery) -> dict[str, Any]:
+    return {
+        "ids": [row_id(text) for text in query.ids] if query.ids else None,
+        "state": query.state.value if query.state else None,
+        "queue": query.queue,
+        "name": query.name,
+    }

@@ -1,0 +1,21 @@
+-- At once where nobody runs it, or where who runs it is none of ours and would not be told; else it is a wish.
+WITH given AS MATERIALIZED (
+  SELECT j.id, j.attempted_by[3] AS claim, j.state = 'executing' AND j.attempted_by[3] IS NOT NULL AND EXISTS (
+      SELECT 1 FROM {schema}.treadle_owners o WHERE o.owner = j.attempted_by[1] AND o.fenced_at IS NULL) AS runs
+  FROM {schema}.oban_jobs j
+  WHERE j.id = ANY (%(ids)s::bigint[]) AND (j.state IN ('available', 'scheduled', 'retryable', 'executing')
+    OR j.state = 'suspended' AND EXISTS (SELECT 1 FROM {schema}.treadle_suspects s WHERE s.job_id = j.id))
+  ORDER BY j.id FOR UPDATE OF j
+),
+done AS (
+  UPDATE {schema}.oban_jobs j SET state = 'cancelled', cancelled_at = timezone('UTC', now())
+  FROM given g WHERE j.id = g.id AND NOT g.runs
+  RETURNING j.id
+),
+asked AS (
+  INSERT INTO {schema}.treadle_cancels (job_id, claim) SELECT id, claim FROM given WHERE runs
+  ON CONFLICT (job_id, claim) DO NOTHING
+),
+cleared AS (DELETE FROM {schema}.treadle_suspects s USING done d WHERE s.job_id = d.id),
+unasked AS (DELETE FROM {schema}.treadle_cancels c USING done d WHERE c.job_id = d.id)
+SELECT count(*) FROM given

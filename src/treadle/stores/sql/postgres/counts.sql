@@ -1,0 +1,1 @@
+SELECT queue, state::text, count(*) FROM {schema}.oban_jobs GROUP BY queue, state

@@ -1,0 +1,19 @@
+-- The ids were drawn before, so that this may be sent again. Who waits is told in the same transaction.
+WITH given AS (
+  SELECT g.*, timezone('UTC', now()) AS now,
+    coalesce(timezone('UTC', to_timestamp(g.at)), timezone('UTC', now()) + make_interval(secs => coalesce(g.delay, 0))) AS due
+  FROM json_to_recordset(%(jobs)s::json) AS g(id bigint, queue text, worker text, args jsonb, max_attempts integer,
+    priority integer, tags text[], meta jsonb, at double precision, delay double precision)
+),
+put AS (
+  INSERT INTO {schema}.oban_jobs
+    (id, state, queue, worker, args, max_attempts, inserted_at, scheduled_at, priority, tags, meta)
+  OVERRIDING SYSTEM VALUE
+  SELECT id, (CASE WHEN due > now THEN 'scheduled' ELSE 'available' END)::{schema}.oban_job_state, queue, worker, args,
+    max_attempts, now, greatest(due, now), priority, tags, meta
+  FROM given
+  ON CONFLICT (id) DO NOTHING
+  RETURNING queue, state
+)
+SELECT pg_notify('{channel}', json_build_object('queue', queue)::text)
+FROM (SELECT DISTINCT queue FROM put WHERE state = 'available') AS waiting

@@ -1,0 +1,1 @@
+SELECT queue FROM {schema}.treadle_queues
