@@ -13,6 +13,7 @@ from treadle.cli.doctor import doctor
 from treadle.cli.enqueue import enqueue
 from treadle.cli.exits import Exit
 from treadle.cli.jobs import jobs
+from treadle.cli.migrate import migrate
 from treadle.cli.options import as_json
 from treadle.cli.queues import queues
 from treadle.cli.show import show_json
@@ -45,7 +46,7 @@ def version(*, as_json: bool) -> None:
         click.echo(f"treadle {versions['treadle']} on Python {versions['python']}")
 
 
-for command in (work, dev, enqueue, jobs, queues, doctor, version, demo):
+for command in (work, dev, enqueue, jobs, queues, doctor, migrate, version, demo):
     treadle.add_command(command)
 
 

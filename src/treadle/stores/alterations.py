@@ -49,7 +49,7 @@ _READ = "one read of the table while jobs go on, then a little for each job"
 _EMPTY = "none: an empty table"
 
 _PARTS = (
-    Lack("column", "meta", "what foreign programs and treadle note of a job", _CHEAP, needed=True),
+    Lack("column", "meta", "what programs note of a job", _CHEAP, needed=True),
     Lack("column", "cancelled_at", "when a job was cancelled", _CHEAP, needed=True),
     Lack("state", "cancelled", "cancelled jobs", _CHEAP, needed=True),
     Lack("state", "suspended", "jobs that killed their worker, to be kept apart", _CHEAP),

@@ -4,7 +4,8 @@ Plain functions on a connection in autocommit. Tables that lack are made; somebo
 `up_script` is, word for word, what `install` sends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 
@@ -13,6 +14,7 @@ from psycopg import sql
 
 from treadle.errors import StoreError
 from treadle.stores.oban import check_schema
+from treadle.stores.postgres_errors import translated, unreachable
 from treadle.stores.shapes import Connection, Look, look
 from treadle.stores.statements import statement
 
@@ -22,6 +24,23 @@ def latest() -> int:
     """The newest version of treadle's own tables that this treadle knows."""
     steps = files("treadle.stores").joinpath("sql", "migrations").iterdir()
     return max(int(step.name.partition("_")[0]) for step in steps if step.name.endswith("_up.sql"))
+
+
+@contextmanager
+def connected(url: str, where: str) -> Iterator[Connection]:
+    """A connection for these functions to the server that a URL of libpq's names; `where` is the masked URL.
+
+    Raises StoreError, also for what the server refuses within.
+    """
+    try:
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=5, application_name="treadle migrate")
+    except psycopg.Error as error:
+        raise unreachable(error, where) from error
+    try:
+        with connection:
+            yield connection
+    except psycopg.Error as error:
+        raise translated(error, where) from error
 
 
 def install(connection: Connection, schema: str) -> Look:

@@ -138,6 +138,20 @@ def anchored(url: str, folder: Callable[[], Path]) -> str:
     return f"sqlite:///{path}{'?' if parts.query else ''}{parts.query}"
 
 
+def postgres_place(url: str) -> tuple[str, str]:
+    """The URL for libpq and the schema. Raises ConfigError where the store is another, or its extra is missing."""
+    place = _parse(url)
+    if not isinstance(place, _PostgresServer):
+        raise ConfigError(
+            f"expected a store of PostgreSQL, got {mask(url)}: other stores make their tables when opened"
+        )
+    try:
+        import psycopg  # noqa: F401, PLC0415 - as above
+    except ImportError as error:
+        raise ConfigError(f"the store {mask(url)} needs an extra: pip install 'treadle[postgres]'") from error
+    return place.url, place.schema
+
+
 def sqlite_file(url: str) -> Path | None:
     """The file that an SQLite URL names; None for memory and for other stores."""
     place = _parse(url)
