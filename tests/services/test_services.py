@@ -12,8 +12,9 @@ from treadle.core.states import State
 from treadle.hooks.events import Event, Events, JobsPruned, OwnersRescued, Staged
 from treadle.services import pruner as pruning
 from treadle.services import rescuer as rescuing
+from treadle.services import restamper as restamping
 from treadle.services import stager as staging
-from treadle.stores.contract import Store
+from treadle.stores.contract import JobQuery, Store
 from treadle.supervise.periodic import Periodic
 from treadle.testing.checks.bench import OTHER, Bench
 
@@ -42,6 +43,9 @@ class Scene:
 
     def rescuer(self) -> Periodic:
         return rescuing.rescuer(self.store, self._events, every=5.0, jitter=lambda: 0.5, on_error=fail)
+
+    def restamper(self, age: float) -> Periodic:
+        return restamping.restamper(self.store, age, jitter=lambda: 0.5, on_error=fail)
 
     def pruner(self) -> Periodic:
         return pruning.pruner(self.store, self._events, jitter=lambda: 0.5, on_error=fail)
@@ -72,6 +76,11 @@ def play(folder: Path, story: Callable[[Scene], Awaitable[None]]) -> None:
 def count_of(event: Event) -> int:
     assert isinstance(event, Staged | JobsPruned)
     return event.count
+
+
+async def stamp_of(store: Store, job_id: str) -> float | None:
+    [job] = await store.find(JobQuery(ids=(job_id,)))
+    return job.attempted_at.timestamp() if job.attempted_at else None
 
 
 def test_the_stager_makes_due_jobs_available_and_leaves_the_others(tmp_path: Path) -> None:
@@ -127,6 +136,23 @@ def test_the_rescuer_gives_back_what_the_dead_held_and_names_them(tmp_path: Path
         await rescuer.stop()
         assert scene.heard == [OwnersRescued(owners=(OTHER,), claims=2)]
         assert await dead.number(State.AVAILABLE) == 3
+
+    play(tmp_path, story)
+
+
+def test_the_restamper_leaves_no_stamp_of_a_running_job_older_than_it_was_told(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await scene.bench.put()
+        [claim] = await scene.bench.take()
+        begun, due = scene.clock.now(), scene.clock.now() + 40.0
+        scene.clock.advance(40.0)
+        restamper = scene.restamper(60.0)
+        restamper.start()
+        async with asyncio.timeout(10):
+            while await stamp_of(scene.store, claim.job.id) == begun:  # noqa: ASYNC110 - nothing tells of a stamp
+                await asyncio.sleep(0)
+        await restamper.stop()
+        assert await stamp_of(scene.store, claim.job.id) == due
 
     play(tmp_path, story)
 

@@ -125,7 +125,7 @@ class _Stay:
         served = Slots(self._plan.groups(registered_queues(self._app))).queues
         await check_company(self._store, served, self._plan.share)
         log_events(self._app.events)
-        self._services = build_services(self._store, self._app.events, self._plan.lease)
+        self._services = build_services(self._store, self._app.events, self._plan.lease, self._plan.restamp_every)
         for service in self._services:
             service.start()
         self._guard = asyncio.create_task(self._run(), name="treadle embedded worker")

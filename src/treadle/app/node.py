@@ -18,7 +18,7 @@ def build_node(reference: str, plan: Plan, events: Events, notifier: Notifier | 
     clock = SystemClock()
 
     def services(store: Store) -> list[Periodic]:
-        made = build_services(store, events, plan.lease)
+        made = build_services(store, events, plan.lease, plan.restamp_every)
         # A drain stages once, when it begins: what is due later stays.
         return [service for service in made if not (plan.drain and service.name == "stager")]
 

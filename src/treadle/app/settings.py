@@ -12,7 +12,7 @@ import msgspec
 
 from treadle.core.options import check_count, check_flag, check_name, check_seconds
 from treadle.errors import ConfigError
-from treadle.runtime.plan import CONCURRENCY, GRACE, NODE_LEASE
+from treadle.runtime.plan import CONCURRENCY, GRACE, NODE_LEASE, RESTAMP_EVERY
 from treadle.stores.url import check_url
 
 DEFAULT_FILE = "treadle.db"
@@ -176,6 +176,16 @@ _TABLE = (
         unit="SECONDS",
         flags=("--lease",),
         doc="How long a worker may be silent before others take its jobs over; the same on every node of a store.",
+    ),
+    Setting(
+        name="restamp_every",
+        check=partial(check_seconds, above=0.0),
+        of_text=float,
+        default=RESTAMP_EVERY,
+        unit="SECONDS",
+        flags=("--restamp-every",),
+        doc="How old the time may get at which a running job began, as Oban's programs see it; less than after what "
+        "they rescue.",
     ),
     Setting(
         name="listen",

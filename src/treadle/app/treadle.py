@@ -261,6 +261,7 @@ class Treadle(Jobs):
         from treadle.app.embedded import EmbeddedWorker  # noqa: PLC0415
 
         given = {"concurrency": concurrency, "grace": grace, "lease": lease, "share": share, "unsafe": unsafe}
+        given |= {"restamp_every": None}
         plan = Plan(**plan_queues(queues), **resolve(given, lease=EMBEDDED_LEASE))
         return EmbeddedWorker(self, plan)
 

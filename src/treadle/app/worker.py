@@ -14,6 +14,7 @@ from treadle.runtime.slots import Slots
 from treadle.runtime.worker import Setting, Worker
 from treadle.services.pruner import pruner
 from treadle.services.rescuer import rescuer
+from treadle.services.restamper import restamper
 from treadle.services.stager import stager
 from treadle.stores.contract import Store
 from treadle.supervise.clock import jitter, nonce
@@ -55,12 +56,13 @@ def worker_setting(app: App, helper: Sequence[str], stuck_limit: int) -> Setting
     )
 
 
-def build_services(store: Store, events: Events, lease: float) -> list[Periodic]:
+def build_services(store: Store, events: Events, lease: float, restamp_every: float) -> list[Periodic]:
     """What every node does for its store."""
     on_error = reporting(events)
     return [
         stager(store, events, jitter=jitter, on_error=on_error),
         rescuer(store, events, every=min(lease / 6, 5.0), jitter=jitter, on_error=on_error),
+        restamper(store, restamp_every, jitter=jitter, on_error=on_error),
         pruner(store, events, jitter=jitter, on_error=on_error),
     ]
 

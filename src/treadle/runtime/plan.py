@@ -9,6 +9,7 @@ CONCURRENCY = 10
 GRACE = 25.0
 NODE_LEASE = 30.0
 EMBEDDED_LEASE = 120.0
+RESTAMP_EVERY = 60.0
 OVERRUN = 10.0
 ANSWER_WITHIN = 15.0
 FETCH_WITHIN = 30.0
@@ -21,7 +22,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `queues` narrows to these (empty: all that a registered job names). `limits` gives queues slots of their own over
     the whole node; the others share `concurrency` slots in each process. `grace`, `lease` and `overrun` are seconds; a
     job that lets its deadline pass by `overrun` has its process killed. A queue that a live foreign program serves is
-    refused unless it is in `share`.
+    refused unless it is in `share`. No running job bears a stamp that is older than `restamp_every` seconds.
 
     `listen` is the host and the port of the probes and the metrics. A process that ran `recycle_after` jobs or occupies
     more than `recycle_rss` MiB is replaced. A node is alive while every loop answers within `answer_within` seconds,
@@ -34,6 +35,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = CONCURRENCY
     grace: float = GRACE
     lease: float = NODE_LEASE
+    restamp_every: float = RESTAMP_EVERY
     overrun: float = OVERRUN
     drain: bool = False
     unsafe: bool = False

@@ -265,6 +265,13 @@ class Keeps(Protocol):
         """Fence the owners whose lease ran out and give back their claims, at most `limit`."""
         ...
 
+    async def restamp(self, age: float) -> int:
+        """Stamp anew what living owners have been running for `age` seconds; how many jobs it were.
+
+        Foreign programs on the same jobs take for dead what was begun long ago. Where none judges so, nothing is done.
+        """
+        ...
+
     async def prune(self, older_than: Mapping[State, float], limit: int) -> int:
         """Delete finished jobs that ended more than so many seconds ago; how many were."""
         ...

@@ -153,6 +153,10 @@ class PostgresStore:
         """Fence the owners whose lease ran out and give back their claims."""
         return await self._change(self._back, claims.rescue, limit)
 
+    async def restamp(self, age: float) -> int:
+        """Stamp anew what living owners have been running for so long: Oban's rescuers judge by that alone."""
+        return await self._back.run(claims.restamp, age)
+
     async def prune(self, older_than: Mapping[State, float], limit: int) -> int:
         """Delete finished jobs that ended more than so many seconds ago, and what is kept beside jobs for too long."""
         return await self._change(self._back, table.prune, older_than, limit)

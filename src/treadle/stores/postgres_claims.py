@@ -125,6 +125,12 @@ def rescue(session: Session, limit: int) -> Rescued:
     return Rescued(fenced, _give_back(session, None, limit))
 
 
+def restamp(session: Session, age: float) -> int:
+    """Stamp anew the claims of living owners that were stamped more than `age` seconds ago; how many there were."""
+    number: int = session.row("restamp", {"age": age})[0]
+    return number
+
+
 def _give_back(session: Session, owner: str | None, limit: int) -> int:
     number: int = session.row("give_back", {"owner": owner, "limit": limit, "lost": failure_text(LOST)})[0]
     return number

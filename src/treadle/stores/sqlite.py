@@ -148,6 +148,10 @@ class SqliteStore:
         """Fence the owners whose lease ran out and give back their claims."""
         return await self._change(lambda connection: claims.rescue(connection, limit, self._instant()))
 
+    async def restamp(self, age: float) -> int:
+        """Stamp anew what living owners have been running for so long: Oban's rescuers judge by that alone."""
+        return await self._write(lambda connection: claims.restamp(connection, age, self._instant()))
+
     async def prune(self, older_than: Mapping[State, float], limit: int) -> int:
         """Delete finished jobs that ended more than so many seconds ago, and what is kept beside jobs for too long."""
         now = self._clock.now()

@@ -150,6 +150,12 @@ def rescue(connection: Connection, limit: int, at: Instant) -> Rescued:
     return Rescued(fenced, len(ids))
 
 
+def restamp(connection: Connection, age: float, at: Instant) -> int:
+    """Stamp anew the claims of living owners that were stamped more than `age` seconds ago; how many there were."""
+    values = {"now": stamp(at.now), "cut": stamp(at.now - age), "boot": at.boot, "steady": at.steady}
+    return connection.execute(statement("sqlite/restamp"), values).rowcount
+
+
 def forget(connection: Connection, *, suspects: str | None = None, cancels: str | None = None) -> None:
     """Delete what these jobs, a JSON list of ids, leave behind. The tables are empty nearly always."""
     any_suspects, any_cancels = connection.execute(statement("sqlite/leftovers")).fetchone()

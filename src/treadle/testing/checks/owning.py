@@ -5,6 +5,7 @@
 from treadle.core.outcomes import Cancelled, Discarded, Outcome, Released, Retried, SetAside, Snoozed
 from treadle.core.states import State
 from treadle.errors import Fenced, NotEnrolled
+from treadle.stores.contract import JobQuery
 from treadle.testing.checks.bench import FAILURE, LONG, OTHER, OWNER, SHORT, Bench, Place, expect, ids, refused
 
 
@@ -195,3 +196,18 @@ async def a_suspect_that_fails_in_the_open_is_cleared(place: Place) -> None:
             (0, 2),
             "who failed without killing its worker runs with others again",
         )
+
+
+async def what_living_owners_run_is_stamped_anew(place: Place) -> None:
+    async with place.store() as store:
+        alive, dead = await Bench(store).enroll(), await Bench(store, OTHER).enroll(SHORT)
+        await alive.put(2)
+        [mine], [theirs] = await alive.take(1), await dead.take(1)
+        expect(await store.restamp(LONG), 0, "what began lately is left alone")
+        await place.elapse(2 * SHORT)
+        running = JobQuery(ids=tuple(ids([mine, theirs])))
+        begun = {job.id: job.attempted_at for job in await store.find(running)}
+        stamped = await store.restamp(SHORT)
+        moved = [job.id for job in await store.find(running) if job.attempted_at != begun[job.id]]
+        expect(moved, ids([mine])[:stamped], "what a living owner runs is stamped anew, where the store has stamps")
+        expect(await alive.end([mine]), ["applied"], "its claim is the one of before")
