@@ -125,11 +125,16 @@ class Redis:
 
 
 class Postgres:
-    """An empty database of a server; its clock is its own, so what it compares with it is made older."""
+    """An empty database of a server; its clock is its own, so what it compares with it is made older.
 
-    def __init__(self, url: str, query: str = "") -> None:
+    The store finds what `tables` made, and comes by `store_url` where another way leads to it.
+    """
+
+    def __init__(self, url: str, *, tables: str = "", store_url: str = "") -> None:
         self.url = url
-        self._store_url = url + query
+        self._store_url = store_url or url
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(tables.encode())
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres import PgBouncer
+from tests.stores.oban_py_table import OBAN_PY_TABLE
 from tests.stores.places import Postgres, Redis, SqliteFile, SqliteMemory
 from treadle.testing.conformance import CHECKS, Check
 
@@ -24,6 +26,18 @@ def test_sqlite_in_memory(check: Check) -> None:
 @each_check
 def test_redis_with_the_keys_of_sidekiq(check: Check, redis_url: str) -> None:
     asyncio.run(check(Redis(redis_url)))
+
+
+@each_check
+def test_postgresql_with_the_table_of_oban_py(check: Check, postgres_url: str) -> None:
+    asyncio.run(check(Postgres(postgres_url, tables=OBAN_PY_TABLE)))
+
+
+@each_check
+def test_postgresql_behind_pgbouncer(
+    check: Check, postgres_url: str, postgres_database: str, pgbouncer: PgBouncer
+) -> None:
+    asyncio.run(check(Postgres(postgres_url, store_url=pgbouncer.url_of(postgres_database))))
 
 
 @each_check

@@ -3,16 +3,28 @@
 from pathlib import Path
 from typing import ClassVar
 
+import psycopg
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.stores.machine import StoreMachine
 from tests.stores.model import Model, RedisModel
-from tests.stores.places import FOREIGN_CANCEL, NOON, ManualClock, SqliteFile, beside, move_time, take_away
+from tests.stores.places import (
+    FOREIGN_CANCEL,
+    NOON,
+    ManualClock,
+    Postgres,
+    SqliteFile,
+    beside,
+    make_older,
+    move_time,
+    take_away,
+)
 from tests.stores.redis_desk import peer
 from treadle.stores.redis import RedisStore
 from treadle.stores.sqlite import SqliteStore
+from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock
 
 
@@ -84,6 +96,39 @@ class RedisMachine(StoreMachine):
             self.peer.rpush(f"queue:{self.queue}", payload)
 
 
+class PostgresMachine(StoreMachine):
+    """A database of its own. The server's one clock judges leases and due times alike."""
+
+    place: ClassVar[Postgres]
+
+    def __init__(self) -> None:
+        self.peer = psycopg.connect(self.place.url, autocommit=True)
+        self.peer.execute("DROP SCHEMA public CASCADE")
+        super().__init__(make_store(self.place.url, SystemClock()), Model(NOON, NOON))
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.peer.close()
+
+    def move(self, seconds: float) -> None:
+        make_older(self.peer, seconds)
+        self.model.now += seconds
+        self.model.steady += seconds
+
+    step = move
+
+    def delete_owner(self, owner: str) -> None:
+        self.peer.execute("DELETE FROM treadle_owners WHERE owner = %s", (owner,))
+
+    def meddle(self, job_id: str) -> None:
+        self.model.cancel_outside(job_id)
+        self.peer.execute(FOREIGN_CANCEL.replace("?", "%s").encode(), (job_id,))
+
+    def hand_out(self, job_id: str) -> None:
+        self.model.hand_out(job_id)
+        self.peer.execute("UPDATE oban_jobs SET state = 'available' WHERE id = %s", (job_id,))
+
+
 EACH_RUN = settings(max_examples=60, stateful_step_count=40, deadline=None)
 # A server answers after a round trip, a file at once.
 ON_A_SERVER = settings(EACH_RUN, max_examples=30)
@@ -101,5 +146,13 @@ def test_sqlite_does_what_the_model_does(tmp_path: Path) -> None:
 def test_redis_does_what_the_model_does(redis_url: str) -> None:
     class Machine(RedisMachine):
         url = redis_url
+
+    run_state_machine_as_test(Machine, settings=ON_A_SERVER)
+
+
+@pytest.mark.timeout(300)
+def test_postgresql_does_what_the_model_does(postgres_url: str) -> None:
+    class Machine(PostgresMachine):
+        place = Postgres(postgres_url)
 
     run_state_machine_as_test(Machine, settings=ON_A_SERVER)

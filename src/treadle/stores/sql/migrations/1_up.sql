@@ -1,10 +1,12 @@
 -- Treadle's own tables. All are logged: an owner whose row a crash of the server emptied would count as dead.
--- Instants are in UTC by the server's clock. `lease` is in seconds; `fenced_at` is set when the owner was declared dead.
+-- Instants are in UTC by the server's clock. `lease` is in seconds; `fenced_at` is set when the owner was declared dead;
+-- `boot` is when the server had started that took its last beat.
 CREATE TABLE treadle_owners (
   owner text PRIMARY KEY,
   lease double precision NOT NULL,
   beat timestamp NOT NULL DEFAULT timezone('UTC', clock_timestamp()),
-  fenced_at timestamp
+  fenced_at timestamp,
+  boot timestamp NOT NULL DEFAULT timezone('UTC', pg_postmaster_start_time())
 ) WITH (fillfactor = 50);
 -- The queues that an owner serves.
 CREATE TABLE treadle_serving (owner text PRIMARY KEY, queues text[] NOT NULL) WITH (fillfactor = 50);

@@ -2,7 +2,8 @@ WITH given AS (
   SELECT * FROM unnest(%(owners)s::text[], %(leases)s::double precision[]) AS g(owner, lease)
 ),
 renewed AS (
-  UPDATE {schema}.treadle_owners o SET beat = timezone('UTC', now()), lease = g.lease
+  UPDATE {schema}.treadle_owners o SET beat = timezone('UTC', now()), lease = g.lease,
+    boot = timezone('UTC', pg_postmaster_start_time())
   FROM given g WHERE o.owner = g.owner AND o.fenced_at IS NULL
   RETURNING o.owner
 )
