@@ -14,9 +14,8 @@ from treadle.stores.migrations import down_script, install, latest, remove, up_s
 from treadle.stores.oban import check_schema
 from treadle.stores.shapes import UNBOUNDED, Connection, TableShape, look
 
-OWN = {
-    f"treadle_{name}" for name in ("owners", "serving", "done", "suspects", "results", "cancels", "settled", "queues")
-}
+NAMES = ("owners", "serving", "done", "suspects", "results", "cancels", "settled", "queues", "crons")
+OWN = {f"treadle_{name}" for name in NAMES}
 OBAN = {"oban_jobs", "oban_peers", "oban_leaders", "oban_producers"}
 SCHEMAS = ["public", "private", "tenant-1"]
 

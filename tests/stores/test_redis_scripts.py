@@ -17,6 +17,14 @@ COUNTERS = [(f"stat:{number}", "string") for number in range(6)]
 SETTLING = [("inflight", "hash"), ("mark", "string"), ("cancel", "set"), ("result", "string"), *COUNTERS]
 SETTLED = [CLAIM, 20_000, "{}"]
 PROCESS = [("me", "hash"), ("me:work", "hash"), ("me:workers", "hash"), ("me-signals", "list")]
+CRONS = [
+    ("crons", "hash"),
+    ("schedules", "hash"),
+    ("ticks", "hash"),
+    ("seen", "hash"),
+    ("cr-paused", "set"),
+    ("changed", "set"),
+]
 
 
 class Sample(NamedTuple):
@@ -77,9 +85,18 @@ SAMPLES: dict[str, Sample] = {
         ["me", 60, 2, "mail", 3, 2, "busy", 1, "t0", "{}"],
     ),
     "tally": Sample([("inflight", "hash")], []),
+    "crontab": Sample(CRONS, []),
+    "declare_crons": Sample(CRONS, ["1", 60, "nightly", "0 3 * * *", "{}"]),
+    "put_cron": Sample(CRONS, ["nightly", "0 3 * * *", "{}"]),
+    "pause_cron": Sample(CRONS, ["nightly", "1"]),
+    "remove_cron": Sample(CRONS, ["nightly"]),
+    "fire_cron": Sample(
+        [*CRONS, ("queues", "set"), ("schedule", "zset"), ("queue:mail", "list")],
+        ["nightly", 60, 120, "mail", "", ",", "}", "{"],
+    ),
     "work": Sample([("queue:mail", "list"), ("inflight", "hash")], [1]),
 }
-READING = {"held", "due", "tally", "work"}
+READING = {"crontab", "held", "due", "tally", "work"}
 EACH_KEY = [(name, index) for name, sample in SAMPLES.items() for index in range(len(sample.keys))]
 
 
@@ -100,6 +117,8 @@ def furnish(client: redis.Redis) -> None:
     client.zadd("dead", {"old": 1})
     client.sadd("leaving", "me")
     client.lpush("me-signals", "TERM")
+    client.hset("crons", "nightly", "old")
+    client.hset("ticks", "nightly", 60)
 
 
 def run(client: redis.Redis, name: str) -> object:

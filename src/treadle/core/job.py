@@ -1,7 +1,7 @@
 """What a job is, before it is enqueued, while a worker holds it and when somebody looks at it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -65,6 +65,16 @@ class Job(msgspec.Struct, frozen=True):
     waited: float = 0.0
     tags: tuple[str, ...] = ()
     meta: Mapping[str, Any] = {}
+
+    @property
+    def tick(self) -> datetime | None:
+        """For which tick of the crontab it was inserted; None for a job that was not, or by hand."""
+        at = self.meta.get("cron_at") if self.meta else None
+        try:
+            tick = datetime.fromisoformat(at) if isinstance(at, str) else None
+        except ValueError:
+            return None
+        return tick.astimezone(UTC) if tick and tick.tzinfo else None
 
     def __repr__(self) -> str:
         """Without what it carries, which may be secret."""

@@ -19,6 +19,7 @@ from treadle.core.outcomes import Outcome
 from treadle.core.states import State
 from treadle.errors import ConfigError
 from treadle.stores.borrowed.link import Borrowed
+from treadle.stores.ticks import Ticks
 
 ANY_QUEUE = "(any queue)"
 """Where a store would have to read every one of very many jobs to tell their queues, `counts` has them under this."""
@@ -350,7 +351,7 @@ def check_able(store: Produces, job: NewJob) -> NewJob:
     return job
 
 
-class Store(Produces, Consumes, Reports, Keeps, Controls, Inspects, Protocol):
+class Store(Produces, Consumes, Reports, Keeps, Ticks, Controls, Inspects, Protocol):
     """A place where jobs are kept. One object serves every thread and loop of one process."""
 
     async def open(self) -> None:

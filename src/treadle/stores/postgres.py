@@ -11,12 +11,14 @@ from typing import Concatenate, Literal, ParamSpec, TypeVar
 from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
 from treadle.core.controls import QueueControl
+from treadle.core.cron_entry import CronEntry
 from treadle.core.job import Inserted, JobView, NewJob
 from treadle.core.states import State
 from treadle.errors import StoreUnavailable
 from treadle.stores import postgres_activity as activity
 from treadle.stores import postgres_claims as claims
 from treadle.stores import postgres_controls as controls
+from treadle.stores import postgres_crons as crons
 from treadle.stores import postgres_doctor as doctor
 from treadle.stores import postgres_jobs as table
 from treadle.stores.bell import Bell
@@ -43,6 +45,7 @@ from treadle.stores.postgres_connection import Seat, Server, Session, server_at
 from treadle.stores.postgres_inserts import PATIENCE, Insert, check_kept
 from treadle.stores.postgres_settle import settle
 from treadle.stores.postgres_watch import PostgresWatch
+from treadle.stores.ticks import Crontab, Firing
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -164,6 +167,33 @@ class PostgresStore:
     async def control(self, control: QueueControl, queues: Collection[str]) -> None:
         """Pause these queues or resume them."""
         await self._change(self._back, controls.control, control, queues)
+
+    async def crontab(self) -> Crontab:
+        """All the entries, and the server's clock."""
+        return await self._back.run(crons.crontab)
+
+    async def declare_crons(self, entries: Sequence[CronEntry], *, fresh: bool) -> None:
+        """Write down what a worker has in its code."""
+        check_kept([entry.job for entry in entries], self.shape)
+        await self._back.run(crons.declare, entries, fresh=fresh)
+
+    async def put_cron(self, entry: CronEntry) -> None:
+        """Add or change an entry."""
+        check_kept([entry.job], self.shape)
+        await self._back.run(crons.put, entry)
+
+    async def pause_cron(self, name: str, *, paused: bool) -> bool:
+        """Pause or resume an entry."""
+        return await self._back.run(crons.pause, name, paused=paused)
+
+    async def remove_cron(self, name: str) -> bool:
+        """Delete an entry."""
+        return await self._back.run(crons.remove, name)
+
+    async def fire_cron(self, firing: Firing) -> Sequence[Inserted] | None:
+        """Go on to a tick and insert its jobs, in one transaction."""
+        check_kept(firing.jobs, self.shape)
+        return await self._change(self._back, crons.fire, firing)
 
     async def counts(self) -> Mapping[str, Mapping[State, int]]:
         """Queue → state → number of jobs."""

@@ -90,6 +90,14 @@ def _check_text(text: str, where: str) -> None:
         ) from error
 
 
+def insert(session: Session, jobs: Sequence[NewJob]) -> list[Inserted]:
+    """Insert within a transaction that the caller holds, and that ends all or nothing."""
+    ids = _drawn_ids(session, jobs)
+    for page in _pages(ids, jobs):
+        session.rows("insert", page)
+    return [Inserted(str(job_id)) for job_id in ids]
+
+
 class Insert:
     """One call of `insert`: it knows its ids as soon as they are drawn, and is repeated with them until a deadline."""
 
@@ -121,9 +129,8 @@ class Insert:
 
     def _step(self, session: Session) -> list[Inserted]:
         if not self._ids:
-            self._ids = [row[0] for row in session.rows("draw_ids", {"count": len(self._jobs)})]
-        rows = [_row(job_id, job) for job_id, job in zip(self._ids, self._jobs, strict=True)]
-        pages = [{"jobs": text} for text in _pages(rows)]
+            self._ids = _drawn_ids(session, self._jobs)
+        pages = list(_pages(self._ids, self._jobs))
         self._sent = True
         if len(pages) == 1:
             session.rows("insert", pages[0])
@@ -132,6 +139,10 @@ class Insert:
                 for page in pages:
                     session.rows("insert", page)
         return [Inserted(str(job_id)) for job_id in self._ids]
+
+
+def _drawn_ids(session: Session, jobs: Sequence[NewJob]) -> list[int]:
+    return [row[0] for row in session.rows("draw_ids", {"count": len(jobs)})] if jobs else []
 
 
 def _row(job_id: int, job: NewJob) -> _Row:
@@ -149,6 +160,7 @@ def _row(job_id: int, job: NewJob) -> _Row:
     )
 
 
-def _pages(rows: Sequence[_Row]) -> Iterator[str]:
+def _pages(ids: Sequence[int], jobs: Sequence[NewJob]) -> Iterator[dict[str, str]]:
+    rows = [_row(job_id, job) for job_id, job in zip(ids, jobs, strict=True)]
     for start in range(0, len(rows), _JOBS_TOGETHER):
-        yield _encode(rows[start : start + _JOBS_TOGETHER]).decode()
+        yield {"jobs": _encode(rows[start : start + _JOBS_TOGETHER]).decode()}

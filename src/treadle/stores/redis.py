@@ -7,12 +7,14 @@ from typing import Literal
 from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
 from treadle.core.controls import QueueControl
+from treadle.core.cron_entry import CronEntry
 from treadle.core.job import Inserted, JobView, NewJob
 from treadle.core.states import State
 from treadle.errors import Unconfirmed
 from treadle.stores import redis_activity as activity
 from treadle.stores import redis_claims as claims
 from treadle.stores import redis_controls as controls
+from treadle.stores import redis_crons as crons
 from treadle.stores import redis_dashboard as dashboard
 from treadle.stores import redis_doctor as doctor
 from treadle.stores import redis_inspection as inspection
@@ -40,6 +42,7 @@ from treadle.stores.redis_client import Client, Draw
 from treadle.stores.redis_errors import ReplyLost
 from treadle.stores.redis_settle import settle
 from treadle.stores.redis_watch import RedisWatch
+from treadle.stores.ticks import Crontab, Firing
 
 
 class RedisStore:
@@ -151,6 +154,30 @@ class RedisStore:
     async def control(self, control: QueueControl, queues: Collection[str]) -> None:
         """Pause these queues or resume them, in the set that Sidekiq Pro keeps of those that are paused."""
         await controls.control(self._client, control, queues)
+
+    async def crontab(self) -> Crontab:
+        """All the entries, and the server's clock."""
+        return await crons.crontab(self._client)
+
+    async def declare_crons(self, entries: Sequence[CronEntry], *, fresh: bool) -> None:
+        """Write down what a worker has in its code."""
+        await crons.declare(self._client, entries, fresh=fresh)
+
+    async def put_cron(self, entry: CronEntry) -> None:
+        """Add or change an entry."""
+        await crons.put(self._client, entry)
+
+    async def pause_cron(self, name: str, *, paused: bool) -> bool:
+        """Pause or resume an entry."""
+        return await crons.pause(self._client, name, paused=paused)
+
+    async def remove_cron(self, name: str) -> bool:
+        """Delete an entry."""
+        return await crons.remove(self._client, name)
+
+    async def fire_cron(self, firing: Firing) -> Sequence[Inserted] | None:
+        """Go on to a tick and insert its jobs, in one script."""
+        return await crons.fire(self._client, firing)
 
     async def counts(self) -> Mapping[str, Mapping[State, int]]:
         """Queue → state → number of jobs."""

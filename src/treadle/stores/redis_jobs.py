@@ -44,13 +44,11 @@ def insertion(client: Client, jobs: Sequence[NewJob]) -> tuple[tuple[str, ...], 
     """The ids of these jobs, and the call that inserts all of them or none, however often it is sent."""
     if len(jobs) > JOBS_AT_ONCE:
         raise ArgumentError(f"expected at most {JOBS_AT_ONCE:,} jobs in one insert, got {len(jobs):,}")
-    drawn = client.draw(12 * len(jobs)).hex()
-    ids = tuple(drawn[start : start + 24] for start in range(0, len(drawn), 24))
+    ids = drawn_ids(client, len(jobs))
     now: dict[str, list[bytes]] = {}
     timed: list[tuple[str, str, bytes]] = []
     for job, jid in zip(jobs, ids, strict=True):
-        if job.args[:1] != b"[":
-            raise ArgumentError(f'job "{job.name}": expected its arguments as a JSON list, got {job.args!r:.60}')
+        check(job)
         heads = now.setdefault(job.queue, [])
         when = _when(job)
         if when is None:
@@ -66,6 +64,18 @@ def insertion(client: Client, jobs: Sequence[NewJob]) -> tuple[tuple[str, ...], 
     keys = client.keys
     named = [keys.operation(client.operation()), keys.queues, keys.schedule, *map(keys.queue, now)]
     return ids, ScriptCall("insert", named, args)
+
+
+def drawn_ids(client: Client, count: int) -> tuple[str, ...]:
+    """So many new ids of jobs."""
+    drawn = client.draw(12 * count).hex()
+    return tuple(drawn[start : start + 24] for start in range(0, len(drawn), 24))
+
+
+def check(job: NewJob) -> None:
+    """Raise ArgumentError for a job that Sidekiq's payload cannot hold."""
+    if job.args[:1] != b"[":
+        raise ArgumentError(f'job "{job.name}": expected its arguments as a JSON list, got {job.args!r:.60}')
 
 
 def _when(job: NewJob) -> str | None:

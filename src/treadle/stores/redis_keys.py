@@ -36,6 +36,10 @@ class Keys:
         self.leaving = self._prefix + b"treadle:leaving"
         # Every owner that enrolled and may still hold something, also where it was deleted from the others by hand.
         self.holders = self._prefix + b"treadle:holders"
+        # The crontab by the entries' names: what they say, when they tick, their last tick, when code last declared
+        # them; and which of them are paused, or changed by a person.
+        parts = (b"", b":schedules", b":ticks", b":seen", b":paused", b":changed")
+        self.crons = [self._prefix + b"treadle:crons" + part for part in parts]
         self._queue = self._prefix + b"queue:"
         self._suspended = self._prefix + b"treadle:suspended:"
         self._settled = self._prefix + b"treadle:settled:"

@@ -12,11 +12,13 @@ from typing import Concatenate, Literal, ParamSpec, TypeVar
 from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
 from treadle.core.controls import QueueControl
+from treadle.core.cron_entry import CronEntry
 from treadle.core.job import Inserted, JobView, NewJob
 from treadle.core.states import State
 from treadle.stores import sqlite_activity as activity
 from treadle.stores import sqlite_claims as claims
 from treadle.stores import sqlite_controls as controls
+from treadle.stores import sqlite_crons as crons
 from treadle.stores import sqlite_doctor as doctor
 from treadle.stores import sqlite_jobs as table
 from treadle.stores.bell import Bell
@@ -39,10 +41,12 @@ from treadle.stores.contract import (
     refuse_tx,
 )
 from treadle.stores.lane import Lane
+from treadle.stores.oban import check
 from treadle.stores.sqlite_database import IN_MEMORY, Database
 from treadle.stores.sqlite_inserts import Inserts
 from treadle.stores.sqlite_lent import on_blocking, on_loop
 from treadle.stores.sqlite_settle import settle
+from treadle.stores.ticks import Crontab, Firing
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -161,6 +165,33 @@ class SqliteStore:
     async def control(self, control: QueueControl, queues: Collection[str]) -> None:
         """Pause these queues or resume them."""
         await self._change(lambda connection: controls.control(connection, control, queues, self._clock.now()))
+
+    async def crontab(self) -> Crontab:
+        """All the entries, and the clock."""
+        return await self._read(crons.crontab, self._clock.now())
+
+    async def declare_crons(self, entries: Sequence[CronEntry], *, fresh: bool) -> None:
+        """Write down what a worker has in its code."""
+        check([entry.job for entry in entries], self.shape)
+        await self._write(lambda connection: crons.declare(connection, entries, self._clock.now(), fresh=fresh))
+
+    async def put_cron(self, entry: CronEntry) -> None:
+        """Add or change an entry."""
+        check([entry.job], self.shape)
+        await self._write(lambda connection: crons.put(connection, entry, self._clock.now()))
+
+    async def pause_cron(self, name: str, *, paused: bool) -> bool:
+        """Pause or resume an entry."""
+        return await self._write(lambda connection: crons.pause(connection, name, self._clock.now(), paused=paused))
+
+    async def remove_cron(self, name: str) -> bool:
+        """Delete an entry."""
+        return await self._write(lambda connection: crons.remove(connection, name))
+
+    async def fire_cron(self, firing: Firing) -> Sequence[Inserted] | None:
+        """Go on to a tick and insert its jobs, in one transaction."""
+        check(firing.jobs, self.shape)
+        return await self._change(lambda connection: crons.fire(connection, firing, self._clock.now()))
 
     async def counts(self) -> Mapping[str, Mapping[State, int]]:
         """Queue → state → number of jobs."""

@@ -19,6 +19,7 @@ from treadle.testing.checks import (
     borrowing,
     claiming,
     controlling,
+    crons,
     inspecting,
     once,
     owning,
@@ -42,7 +43,7 @@ def _checks_of(module: ModuleType) -> list[Check]:
 
 CHECKS: tuple[Check, ...] = tuple(
     check
-    for module in (producing, borrowing, claiming, settling, owning, once, inspecting, activity, controlling)
+    for module in (producing, borrowing, claiming, settling, owning, once, inspecting, activity, controlling, crons)
     for check in _checks_of(module)
 )
 """Every promise, each on a place of its own."""

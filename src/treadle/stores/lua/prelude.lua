@@ -137,3 +137,25 @@ local function bury(dead, now, seconds, text)
   redis.call('ZREMRANGEBYSCORE', dead, '-inf', '(' .. (seconds - DEAD_SECONDS))
   redis.call('ZREMRANGEBYRANK', dead, 0, -(DEAD_LIMIT + 1))
 end
+
+-- Every script of the crontab begins with the same keys, each by the entries' names:
+-- KEYS 1 treadle:crons (hash: what it says), 2 treadle:crons:schedules (hash: what of it says when), 3 treadle:crons:ticks
+--      (hash: the last tick), 4 treadle:crons:seen (hash: when code last declared it), 5 treadle:crons:paused (set),
+--      6 treadle:crons:changed (set: by a person, against the code)
+
+local function no_crontab()
+  return wrong_from(1, 4, 'hash') or wrong_from(5, 6, 'set')
+end
+
+-- What an entry says; it begins now where its schedule is new.
+local function set_cron(name, schedule, text, seconds)
+  if redis.call('HGET', KEYS[2], name) ~= schedule then redis.call('HSET', KEYS[3], name, seconds) end
+  redis.call('HSET', KEYS[2], name, schedule)
+  redis.call('HSET', KEYS[1], name, text)
+end
+
+local function remove_cron(name)
+  for i = 2, 4 do redis.call('HDEL', KEYS[i], name) end
+  for i = 5, 6 do redis.call('SREM', KEYS[i], name) end
+  return redis.call('HDEL', KEYS[1], name)
+end

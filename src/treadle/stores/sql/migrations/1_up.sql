@@ -31,5 +31,16 @@ CREATE TABLE treadle_settled (
 );
 -- The queues that are paused.
 CREATE TABLE treadle_queues (queue text PRIMARY KEY, paused_at timestamp NOT NULL);
+-- The crontab. `schedule` is what of `definition` says when it ticks; `seen_at` is null where no code declares the entry,
+-- and `changed` says that a person made it say something else than the code.
+CREATE TABLE treadle_crons (
+  name text PRIMARY KEY,
+  definition json NOT NULL,
+  schedule text NOT NULL,
+  last_tick timestamp NOT NULL,
+  paused boolean NOT NULL DEFAULT false,
+  changed boolean NOT NULL DEFAULT false,
+  seen_at timestamp
+);
 CREATE INDEX treadle_settled_at ON treadle_settled (settled_at);
 COMMENT ON TABLE treadle_owners IS '1'

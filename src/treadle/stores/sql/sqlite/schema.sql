@@ -46,3 +46,9 @@ CREATE TABLE IF NOT EXISTS treadle_cancels (job_id INTEGER NOT NULL, claim TEXT 
 CREATE TABLE IF NOT EXISTS treadle_settled (
   job_id INTEGER NOT NULL, claim TEXT NOT NULL, settled_at TEXT NOT NULL, PRIMARY KEY (job_id, claim)
 ) WITHOUT ROWID;
+-- The crontab. `schedule` is what of `definition` says when it ticks, `last_tick` seconds since the epoch; `seen_at` is
+-- null where no code declares the entry, and `changed` says that a person made it say something else than the code.
+CREATE TABLE IF NOT EXISTS treadle_crons (
+  name TEXT PRIMARY KEY, definition JSON NOT NULL, schedule TEXT NOT NULL, last_tick INTEGER NOT NULL,
+  paused INTEGER DEFAULT 0 NOT NULL, changed INTEGER DEFAULT 0 NOT NULL, seen_at TEXT
+) WITHOUT ROWID;

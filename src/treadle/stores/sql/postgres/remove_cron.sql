@@ -1,0 +1,1 @@
+DELETE FROM {schema}.treadle_crons WHERE name = %(name)s RETURNING name

@@ -1,0 +1,1 @@
+DELETE FROM treadle_crons WHERE seen_at < ? AND NOT changed AND NOT paused

@@ -1,0 +1,1 @@
+DELETE FROM treadle_crons WHERE name = ?
