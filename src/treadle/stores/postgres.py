@@ -42,7 +42,9 @@ from treadle.stores.contract import (
 )
 from treadle.stores.lane import Lane
 from treadle.stores.postgres_connection import Seat, Server, Session, server_at
+from treadle.stores.postgres_hearing import listener_of
 from treadle.stores.postgres_inserts import PATIENCE, Insert, check_kept
+from treadle.stores.postgres_listener import Listener
 from treadle.stores.postgres_settle import settle
 from treadle.stores.postgres_watch import PostgresWatch
 from treadle.stores.ticks import Crontab, Firing
@@ -132,7 +134,8 @@ class PostgresStore:
         return await self._change(self._front, claims.leave, owner)
 
     def watch(self) -> Watch:
-        """Changes by this process are told at once, those by others within a second."""
+        """Changes by this process are told at once, those by others when they are heard of, or within a second."""
+        self._listener.start()
         return PostgresWatch(self._bell, self._draw)
 
     def ring(self) -> None:
@@ -245,8 +248,9 @@ class PostgresStore:
         self._inserting = _Desk("treadle-postgres-insert", self._server)
         self._back = _Desk("treadle-postgres-back", self._server)
         self._threads = _Seats(self._server)
-        self._desks = (self._front, self._inserting, self._back, self._threads)
         self._bell = Bell(lambda: 0, alone=True)
+        self._listener = listener_of(self._server, self._bell, self._threads.call, self._clock)
+        self._desks = (self._listener, self._front, self._inserting, self._back, self._threads)
 
 
 class _Desk:
@@ -298,7 +302,7 @@ class _Seats:
             self._free.put(seat)
 
 
-def _finish(desks: "tuple[_Desk | _Seats, ...]") -> None:
+def _finish(desks: "tuple[Listener | _Desk | _Seats, ...]") -> None:
     """The end of a store that nobody closed."""
     for desk in desks:
         desk.close()

@@ -174,15 +174,14 @@ class Seat:
                 self._pooled = True
                 return self._dial({})
             if self._pooled is None:
-                self._pooled = _is_pooled(link)
+                self._pooled = is_pooled(link)
                 link.prepare_threshold = None if self._pooled else link.prepare_threshold
         except psycopg.Error as error:
             raise unreachable(error, self._server.where) from error
         return link
 
     def _dial(self, more: Mapping[str, str]) -> Link:
-        given = {**_DEFAULTS, **self._server.options, **more}
-        link = Link.connect(autocommit=True, **given)  # type: ignore[arg-type] # libpq's options by name
+        link = dial(self._server, more)
         if self._pooled:
             # A prepared statement would stand in another server process than the next transaction.
             link.prepare_threshold = None
@@ -199,6 +198,17 @@ _DEFAULTS = {
     "keepalives_interval": "5",
     "keepalives_count": "3",
 }
+
+
+def dial(server: Server, more: Mapping[str, str]) -> Link:
+    """A new connection in autocommit, with `more` of libpq's options. Raises psycopg.Error."""
+    given = {**_DEFAULTS, **server.options, **more}
+    return Link.connect(autocommit=True, **given)  # type: ignore[arg-type] # libpq's options by name
+
+
+def is_pooled(link: Link) -> bool:
+    """Whether something between us and the server lends its processes out: it makes up the number of ours."""
+    return link.execute(b"SELECT pg_backend_pid()").fetchall() != [(link.info.backend_pid,)]
 
 
 def _limited(gen: Generator[Any, Any, T], patience: float) -> Generator[Any, Any, T]:
@@ -230,8 +240,3 @@ def _is_dead(link: Link) -> bool:
     except psycopg.Error:
         return True
     return link.closed
-
-
-def _is_pooled(link: Link) -> bool:
-    """Whether something between us and the server lends its processes out: it makes up the number of ours."""
-    return link.execute(b"SELECT pg_backend_pid()").fetchall() != [(link.info.backend_pid,)]
