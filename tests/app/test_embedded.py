@@ -16,7 +16,16 @@ from treadle import Handle, Job, ResultHandle, Treadle
 from treadle.app.registry import Registered
 from treadle.core.states import State
 from treadle.errors import ConfigError, JobFailed
-from treadle.hooks.events import Event, JobCompleted, JobInserted, JobStarted, WorkerFenced, WorkerReady, WorkerStopped
+from treadle.hooks.events import (
+    Event,
+    JobCancelled,
+    JobCompleted,
+    JobInserted,
+    JobStarted,
+    WorkerFenced,
+    WorkerReady,
+    WorkerStopped,
+)
 from treadle.stores.sqlite import SqliteStore
 from treadle.supervise.clock import SystemClock
 
@@ -287,6 +296,35 @@ def test_leaving_waits_for_what_runs_within_its_grace(app: Treadle) -> None:
         return await handle.astatus()
 
     assert play(story) is State.COMPLETED
+
+
+@pytest.mark.parametrize("store", ["sqlite", "redis"])
+def test_a_running_job_is_cancelled_long_before_the_worker_would_report_again(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    app = Treadle(request.getfixturevalue("redis_url") if store == "redis" else f"sqlite:///{tmp_path}/jobs.db")
+
+    async def story() -> None:
+        begun = asyncio.Queue[int]()
+
+        @app.job
+        async def hang(number: int) -> None:
+            begun.put_nowait(number)
+            await asyncio.Event().wait()
+
+        async with app.worker(lease=6_000.0, grace=0.0):
+            first, second = await hang.aenqueue(1), await hang.aenqueue(2)
+            await begun.get()
+            await begun.get()
+            cancelled = asyncio.Event()
+            app.events.listen(JobCancelled, lambda event: cancelled.set() if event.job.id == first.id else None)
+            assert await first.acancel()
+            await cancelled.wait()
+            assert await second.astatus() is State.EXECUTING
+        await app.aclose()
+
+    play(story)
+    app.close()
 
 
 def test_a_cancellation_while_it_drains_gives_back_at_once_what_runs(app: Treadle) -> None:

@@ -33,3 +33,15 @@ def test_a_running_job_that_is_cancelled_stops_and_its_neighbours_go_on(bench: B
     assert bench.book.runs.total() == number
     left = {"cancelled": 1, "completed": number - 1}
     assert bench.states() == ({} if bench.is_redis else {state: count for state, count in left.items() if count})
+
+
+def test_a_cancel_does_not_wait_for_a_beat(bench: Bench) -> None:
+    jobs = bench.fill("hold", range(3), folder=str(bench.folder))
+    node = bench.start(Plan(lease=600.0, processes=2, concurrency=2))
+    wait_until(lambda: len(bench.book.running) == 3, LIMIT, "the jobs run")
+    assert bench.app.jobs.get(jobs[1]).cancel()
+    wait_until(lambda: bench.book.of("X", 1), 10.0, "its body is stopped long before the next beat, after 100 s")
+    bench.release(0, 2)
+    wait_until(lambda: bench.book.ended == 2, 5, "its neighbours end")
+    assert node.stops() == 0
+    assert bench.book.runs.total() == 3

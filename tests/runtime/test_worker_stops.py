@@ -221,6 +221,8 @@ def test_when_the_store_lost_its_data_what_runs_may_end_and_its_claim_is_said_to
             await desk.store.leave(worker.owner)
             for _ in range(2):
                 await worker.audit()
+            for _ in range(3):
+                await worker.audit(hastened=True)
             released.set()
             await desk.until(JobCompleted)
             await desk.until(ClaimLost)

@@ -71,6 +71,31 @@ def test_a_step_that_gives_seconds_is_repeated_after_them_and_not_later_than_usu
     play(story)
 
 
+def test_one_that_is_hastened_runs_its_next_step_at_once_and_once_more_where_a_step_was_running() -> None:
+    async def story() -> None:
+        goes_on = asyncio.Event()
+
+        async def waits(count: int) -> float | None:
+            if count == 2:
+                await goes_on.wait()
+            return None
+
+        steps = Steps(waits)
+        periodic = steps.periodic()
+        periodic.start()
+        await steps.reach(1)
+        periodic.hasten()
+        await steps.reach(2)
+        for _ in range(3):
+            periodic.hasten()
+        goes_on.set()
+        await steps.reach(3)
+        await periodic.stop()
+        assert steps.count == 3
+
+    play(story)
+
+
 def test_a_stop_before_the_start_is_harmless_and_lets_no_step_begin() -> None:
     async def story() -> None:
         steps = Steps()

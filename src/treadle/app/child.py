@@ -153,6 +153,8 @@ class _Process:
                 self._signalled("TSTP")
             case "forgotten" if self._worker is not None:
                 self._worker.on_forgotten()
+            case "look" if self._reporter is not None:
+                self._reporter.hasten()
             case "stacks":
                 self._signalled("TTIN")
 

@@ -22,10 +22,12 @@ from treadle.app.worker import (
     reporting,
     worker_setting,
 )
+from treadle.core.controls import CancelRequest, Order
 from treadle.errors import ConfigError, StoreError
 from treadle.hooks.events import WorkerReady, WorkerStopped
 from treadle.hooks.logs import log_events
 from treadle.log import Log
+from treadle.runtime.courier import Courier
 from treadle.runtime.heart import BEATS_PER_LEASE, STALE, Heart
 from treadle.runtime.page import Page, new_page
 from treadle.runtime.patience import Patience
@@ -112,6 +114,8 @@ class _Stay:
         self._patience = Patience(app.clock, app.events, jitter)
         self._beating = Portal()
         self._services: list[Periodic] = []
+        self._courier: Courier | None = None
+        self._reporter: Reporter | None = None
         self._started = asyncio.Event()
         self._guard: asyncio.Task[None] | None = None
         self._hurried = False
@@ -125,6 +129,9 @@ class _Stay:
         served = Slots(self._plan.groups(registered_queues(self._app))).queues
         await check_company(self._store, served, self._plan.share)
         log_events(self._app.events)
+        self._courier = Courier(self._store, self._obey, reporting(self._app.events))
+        await self._courier.open()
+        self._courier.start()
         self._services = build_services(self._store, self._app.events, self._plan.lease, self._plan.restamp_every)
         for service in self._services:
             service.start()
@@ -147,6 +154,8 @@ class _Stay:
             if guard is not None:
                 await self._end(guard)
         finally:
+            if self._courier is not None:
+                await self._courier.stop()
             for service in self._services:
                 await service.stop()
             self._beating.close()
@@ -209,7 +218,7 @@ class _Stay:
         worker.beat_limit = self._plan.lease * STALE
         worker.start()
         events, slots = self._app.events, worker.slots
-        reporter = Reporter(self._store, worker, self._app.clock.now())
+        reporter = self._reporter = Reporter(self._store, worker, self._app.clock.now())
         reports = reporter.periodic(self._plan.lease / BEATS_PER_LEASE, jitter, reporting(events))
         reports.start()
         events.emit(WorkerReady(owner=worker.owner, queues=slots.queues, concurrency=slots.limit))
@@ -218,6 +227,14 @@ class _Stay:
             await worker.ended.wait()
         finally:
             await reports.stop()
+
+    def _obey(self, order: Order) -> None:
+        reporter = self._reporter
+        if reporter is None:
+            return
+        match order:
+            case CancelRequest() if order.owner == reporter.owner:
+                reporter.hasten()
 
     async def _retire(self, worker: Worker, beats: "_Beats") -> None:
         try:

@@ -44,15 +44,15 @@ class Audit:
         """The store lost its data: what is held now it will not show again, and may run to its end all the same."""
         self._forgiven = self._slots.known()
 
-    async def look(self) -> Sequence[Claim]:
-        """One look; what this owner holds."""
+    async def look(self, *, hastened: bool = False) -> Sequence[Claim]:
+        """One look; what this owner holds. One that is `hastened` comes before its time, and counts for no beat."""
         # What a claim call is just bringing, megabytes perhaps, need not come twice at the same time.
         await self._claimer.between_calls(_BETWEEN_CALLS)
         known = self._slots.known()
         open_call = self._claimer.calls if self._claimer.calling else None
         held = await self._store.held(self._owner)
         shown = {claim.key for claim in held}
-        self._miss([key for key in known - shown if key in self._slots], any_shown=bool(shown))
+        self._miss([key for key in known - shown if key in self._slots], any_shown=bool(shown), counts=not hastened)
         for claim in held:
             if claim.cancelled:
                 self._cancel(claim)
@@ -64,10 +64,10 @@ class Audit:
         self._open_call = open_call
         return held
 
-    def _miss(self, missing: Sequence[Key], *, any_shown: bool) -> None:
+    def _miss(self, missing: Sequence[Key], *, any_shown: bool, counts: bool) -> None:
         self._forgiven.intersection_update(missing)
         missing = [key for key in missing if key not in self._forgiven]
-        self._empty_looks = self._empty_looks + 1 if missing and not any_shown else 0
+        self._empty_looks = self._empty_looks + counts if missing and not any_shown else 0
         if any_shown or self._empty_looks >= EMPTY_LOOKS:
             for key in missing:
                 self._lost(key)

@@ -19,6 +19,7 @@ from treadle.errors import StoreError, StoreUnavailable, TreadleError
 from treadle.hooks.events import ChildKilled, ChildRecycled, Events, NodeFailed
 from treadle.runtime.burial import bury
 from treadle.runtime.child import Child, Ready
+from treadle.runtime.courier import Courier
 from treadle.runtime.drain import Drain
 from treadle.runtime.front import Front
 from treadle.runtime.heart import BEATS_PER_LEASE, Heart
@@ -28,6 +29,7 @@ from treadle.runtime.place import Place
 from treadle.runtime.plan import Plan
 from treadle.runtime.recycling import Recycling
 from treadle.runtime.safety import check_company, check_store
+from treadle.runtime.serving import Serving
 from treadle.stores.contract import Store
 from treadle.supervise.periodic import OnError, Periodic
 
@@ -61,10 +63,12 @@ class Node:
         self._plan = plan
         self._staff = staff
         self._children: set[Child] = set()
+        self._serving = Serving(self._children)
         self._places: set[Place] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._store: Store | None = None
         self._heart: Heart | None = None
+        self._courier: Courier | None = None
         self._queues: tuple[str, ...] = ()
         self._periodics: list[Periodic] = []
         self._alone: asyncio.Task[None] | None = None
@@ -98,6 +102,8 @@ class Node:
             self._keep(index)
         await self._ended.wait()
         await self._front.close()
+        if self._courier is not None:
+            await self._courier.stop()
         await asyncio.gather(*(periodic.stop() for periodic in self._periodics))
         if self._store is not None:
             await self._store.aclose()
@@ -259,6 +265,9 @@ class Node:
         served = {*ready.queues, *(self._plan.queues or self._plan.limits)}
         await check_company(self._store, served, self._plan.share)
         self._queues = ready.queues
+        self._courier = Courier(self._store, self._serving.obey, self._staff.on_error)
+        await self._courier.open()
+        self._courier.start()
         self._front.opened(self._store)
         self._heart = Heart(
             self._store,

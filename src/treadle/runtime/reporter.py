@@ -22,16 +22,31 @@ class Reporter:
         self._started = started
         self._signalled = signalled
         self._told: Counter[str] = Counter()
+        self._periodic: Periodic | None = None
+        self._hastened = False
         self.quiet = False
+
+    @property
+    def owner(self) -> str:
+        """Whom it shows."""
+        return self._worker.owner
 
     def periodic(self, every: float, jitter: Callable[[], float], on_error: OnError) -> Periodic:
         """Report now and each `every` seconds."""
-        return Periodic("reporter", self.step, every=every, jitter=jitter, on_error=on_error)
+        self._periodic = Periodic("reporter", self.step, every=every, jitter=jitter, on_error=on_error)
+        return self._periodic
+
+    def hasten(self) -> None:
+        """Do it now: somebody wants a running job cancelled, or what is shown has changed."""
+        self._hastened = True
+        if self._periodic is not None:
+            self._periodic.hasten()
 
     async def step(self) -> None:
         """Report once, audit once: a look at the claims waits for a claim call that is open, a dashboard need not."""
+        hastened, self._hastened = self._hastened, False
         await self._report()
-        await self._worker.audit()
+        await self._worker.audit(hastened=hastened)
 
     async def _report(self) -> None:
         completed, retried, discarded = self._worker.tally

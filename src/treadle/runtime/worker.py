@@ -149,9 +149,9 @@ class Worker:
         self.slots.apart = False
         self._claimer.room()
 
-    async def audit(self) -> None:
+    async def audit(self, *, hastened: bool = False) -> None:
         """Compare with the store; see Audit."""
-        await self._audit.look()
+        await self._audit.look(hastened=hastened)
 
     async def quiet(self) -> None:
         """Claim no more; what is held goes on."""

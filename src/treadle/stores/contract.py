@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from treadle.core.arguments import Shape
-from treadle.core.controls import QueueControl
+from treadle.core.controls import Order, QueueControl
 from treadle.core.job import Inserted, Job, JobView, NewJob
 from treadle.core.outcomes import Outcome
 from treadle.core.states import State
@@ -154,6 +154,13 @@ class Work(msgspec.Struct, frozen=True):
     others: Mapping[str, float]
 
 
+class Orders(msgspec.Struct, frozen=True):
+    """What workers were told, oldest first, up to this position, which means something only to the store."""
+
+    position: str
+    orders: Sequence[Order] = ()
+
+
 class JobQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which jobs: those of `ids`, or those of this state, queue and name; None means any."""
 
@@ -279,10 +286,18 @@ class Keeps(Protocol):
 
 
 class Controls(Protocol):
-    """Called by people, and by programs that they write."""
+    """Called by people and by programs that they write; the workers listen."""
 
     async def control(self, control: QueueControl, queues: Collection[str]) -> None:
         """Do this to these queues, for which `control.queue` stands; a claim that begins later respects it."""
+        ...
+
+    async def orders(self, since: str | None, *, wait: float) -> Orders:
+        """What workers were told since this position; None gives the present one, and no orders.
+
+        It returns when there is an order, soon after it was given, or after `wait` seconds. A cancel of running jobs is
+        such an order, to their owner; the wish itself stands with the claim, so one that is not heard is not lost.
+        """
         ...
 
 

@@ -29,6 +29,7 @@ from treadle.stores.contract import (
     Demand,
     Finding,
     JobQuery,
+    Orders,
     OwnerReport,
     QueueView,
     Rescued,
@@ -41,6 +42,7 @@ from treadle.stores.contract import (
     refuse_tx,
 )
 from treadle.stores.lane import Lane
+from treadle.stores.polling import until_orders
 from treadle.stores.postgres_connection import Seat, Server, Session, server_at
 from treadle.stores.postgres_hearing import listener_of
 from treadle.stores.postgres_inserts import PATIENCE, Insert, check_kept
@@ -170,6 +172,10 @@ class PostgresStore:
     async def control(self, control: QueueControl, queues: Collection[str]) -> None:
         """Pause these queues or resume them."""
         await self._change(self._back, controls.control, control, queues)
+
+    async def orders(self, since: str | None, *, wait: float) -> Orders:
+        """What workers were told since this position. Looked for, twice a second."""
+        return await until_orders(lambda: self._back.run(controls.orders, since), wait)
 
     async def crontab(self) -> Crontab:
         """All the entries, and the server's clock."""

@@ -8,6 +8,7 @@ from treadle.core.states import FINAL, State
 from treadle.stores.contract import JobQuery, Result, Work
 from treadle.stores.oban import last_error, row_id, state_of, view_of
 from treadle.stores.postgres_connection import Session
+from treadle.stores.postgres_controls import tell_owners
 
 # Of one transaction: what holds locks should not last.
 _ACT_TOGETHER = 2_000
@@ -70,7 +71,10 @@ def act(session: Session, action: Literal["retry", "cancel", "delete"], ids: Seq
     """Do it to those of these jobs that may be touched. Jobs that another program holds suspended may not."""
     done = 0
     for start in range(0, len(ids), _ACT_TOGETHER):
-        done += session.row(f"act_{action}", {"ids": ids[start : start + _ACT_TOGETHER]})[0]
+        row = session.row(f"act_{action}", {"ids": ids[start : start + _ACT_TOGETHER]})
+        done += row[0]
+        if action == "cancel":
+            tell_owners(session, row[1] or ())
     return done
 
 

@@ -27,6 +27,7 @@ from treadle.stores.contract import (
     Demand,
     Finding,
     JobQuery,
+    Orders,
     OwnerReport,
     QueueView,
     Rescued,
@@ -154,6 +155,10 @@ class RedisStore:
     async def control(self, control: QueueControl, queues: Collection[str]) -> None:
         """Pause these queues or resume them, in the set that Sidekiq Pro keeps of those that are paused."""
         await controls.control(self._client, control, queues)
+
+    async def orders(self, since: str | None, *, wait: float) -> Orders:
+        """What workers were told since this position. Told by the server, or looked for where it does not tell."""
+        return await controls.orders(self._client, since, wait)
 
     async def crontab(self) -> Crontab:
         """All the entries, and the server's clock."""

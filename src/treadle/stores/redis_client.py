@@ -25,7 +25,7 @@ class Client:
         self.keys = Keys(namespace)
         self.where = where
         self.draw = draw
-        self.connections = Connections(url, where, self.keys.waking)
+        self.connections = Connections(url, where, self.keys.waking, self.keys.orders)
         self.thread = ThreadSender(self.connections, where, clock)
         # Lists that were of another type at the last claim, and when they are looked at again.
         self.broken: dict[bytes, float] = {}
@@ -41,6 +41,11 @@ class Client:
     def front(self) -> AsyncSender:
         """Sends claims and looks at results, on the connection that hears of changes."""
         return AsyncSender(self.connections.links.front, self.where)
+
+    @property
+    def aside(self) -> AsyncSender:
+        """Looks at orders, on a connection that hears of them and of nothing else."""
+        return AsyncSender(self.connections.links.aside, self.where)
 
     @property
     def back(self) -> AsyncSender:

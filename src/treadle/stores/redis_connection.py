@@ -21,23 +21,25 @@ _THREAD_CONNECTIONS = 32
 
 
 class Links(NamedTuple):
-    """The two connections of one loop.
+    """The connections of one loop.
 
     `front` looks at queues and results, and hears of their changes; it must not make such changes itself, as it would
-    not hear of them. `back` does everything else.
+    not hear of them. `aside` looks at orders, and hears of them alone. `back` does everything else.
     """
 
     front: Link
+    aside: Link
     back: Link
 
 
 class Connections:
     """Every connection that this process has to one Redis."""
 
-    def __init__(self, url: str, where: str, waking: tuple[bytes, ...]) -> None:
+    def __init__(self, url: str, where: str, waking: tuple[bytes, ...], orders: bytes) -> None:
         self._url = url
         self._where = where
         self._waking = waking
+        self._orders = orders
         self._lock = threading.Lock()
         self._pool: redis.BlockingConnectionPool | None = None
         self._links: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Links] = weakref.WeakKeyDictionary()
@@ -68,8 +70,8 @@ class Connections:
         """Close the links of the running loop."""
         links = self._links.pop(asyncio.get_running_loop(), None)
         if links is not None:
-            await links.front.aclose()
-            await links.back.aclose()
+            for link in links:
+                await link.aclose()
 
     def close(self) -> None:
         """Close what has no loop."""
@@ -87,7 +89,11 @@ class Connections:
     def _make_links(self) -> Links:
         for loop in [loop for loop in self._links if loop.is_closed()]:
             del self._links[loop]
-        return Links(Link(self._dial, self._where, tracking=True, waking=self._waking), Link(self._dial, self._where))
+        return Links(
+            Link(self._dial, self._where, tracking=True, waking=self._waking),
+            Link(self._dial, self._where, tracking=True, waking=(self._orders,)),
+            Link(self._dial, self._where),
+        )
 
     async def _dial(self) -> aio.AbstractConnection:
         """Connect, authenticate and select; speak RESP 2 where the other end knows no other."""

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal, NamedTuple
 
+from treadle.core.controls import CancelRequest
 from treadle.core.job import JobView
 from treadle.core.states import State
 from treadle.stores import sidekiq
 from treadle.stores.contract import JobQuery
 from treadle.stores.redis_claims import claimed_at, opened
 from treadle.stores.redis_client import Client
+from treadle.stores.redis_controls import tell
 from treadle.stores.redis_jobs import holders, queue_names, staging
 from treadle.stores.redis_scripts import ScriptCall
 from treadle.stores.redis_settle import record
@@ -47,6 +49,9 @@ async def act(client: Client, action: Literal["retry", "cancel", "delete"], quer
         calls = [_call(client, action, job) for job in matching[start : start + PAGE]]
         replies = await client.back.run_all([call for call in calls if call is not None])
         done += sum(reply if isinstance(reply, int) else 0 for reply in replies)
+    if action == "cancel":
+        owners = {job.view.owner for job in matching if job.view.state is State.EXECUTING and job.view.owner}
+        await tell(client, [CancelRequest(owner=owner) for owner in sorted(owners)])
     if action == "retry" and done:
         # What was kept of an end that is none any more.
         await client.back.ask(*[("UNLINK", client.keys.result(job.view.id)) for job in matching])

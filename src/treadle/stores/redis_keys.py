@@ -27,6 +27,8 @@ class Keys:
         # The queues of which nobody takes jobs: Sidekiq Pro's set, which Sidekiq 8 shows as well (api.rb, SISMEMBER).
         self.paused = self._prefix + b"paused"
         self.processes = self._prefix + b"processes"
+        # What workers are told at once: a stream whose entries have one field, `order`.
+        self.orders = self._prefix + b"treadle:orders"
         # Sets of processes, and what their hashes' keys begin with. Without a namespace Exq's begin with a colon.
         self.shown = [(self.processes, self._prefix), *([] if namespace else [(b":processes", b":")])]
         # How many jobs of each queue were completed, by queue, in the ten seconds that are this key's turn.

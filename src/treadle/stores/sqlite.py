@@ -29,6 +29,7 @@ from treadle.stores.contract import (
     Demand,
     Finding,
     JobQuery,
+    Orders,
     OwnerReport,
     QueueView,
     Rescued,
@@ -42,6 +43,7 @@ from treadle.stores.contract import (
 )
 from treadle.stores.lane import Lane
 from treadle.stores.oban import check
+from treadle.stores.polling import until_orders
 from treadle.stores.sqlite_database import IN_MEMORY, Database
 from treadle.stores.sqlite_inserts import Inserts
 from treadle.stores.sqlite_lent import on_blocking, on_loop
@@ -161,6 +163,10 @@ class SqliteStore:
         now = self._clock.now()
         found = await self._read(table.finished_before, older_than, limit, now)
         return await self._change(lambda connection: table.prune(connection, found, now))
+
+    async def orders(self, since: str | None, *, wait: float) -> Orders:
+        """What workers were told since this position. Looked for, twice a second."""
+        return await until_orders(lambda: self._read(controls.orders, since), wait)
 
     async def control(self, control: QueueControl, queues: Collection[str]) -> None:
         """Pause these queues or resume them."""

@@ -12,6 +12,7 @@ from treadle.stores.borrowed.link import Runs
 from treadle.stores.contract import JobQuery, Result, Work
 from treadle.stores.oban import last_error, meta_of, row_id, stamp, state_of, tags_of, view_of
 from treadle.stores.sqlite_claims import as_list, forget
+from treadle.stores.sqlite_controls import request_cancels
 from treadle.stores.statements import statement
 
 DAY = 86_400.0
@@ -123,7 +124,7 @@ def act(connection: Connection, action: Literal["retry", "cancel", "delete"], id
     """Do it to those of these jobs that may be touched. Jobs that another program holds suspended may not."""
     values = {"ids": as_list(ids), "now": stamp(now)}
     done = [row[0] for row in connection.execute(statement(f"sqlite/act_{action}"), values).fetchall()]
-    asked = connection.execute(statement("sqlite/ask_cancel"), values).rowcount if action == "cancel" else 0
+    asked = request_cancels(connection, as_list(ids), now) if action == "cancel" else 0
     forget(connection, suspects=as_list(done), cancels=as_list(done))
     return len(done) + asked
 

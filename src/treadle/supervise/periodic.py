@@ -1,8 +1,9 @@
 """A step that is repeated until it is told to stop.
 
-Life: 1. `start` makes one task. 2. The task runs the step, then waits for what the step returned, at most `every`.
-3. A step that raises is reported and repeated; a loop never dies of it. 4. `stop` lets the running step end, for at
-most a second, and then cancels it. Starting twice is an error; stopping twice, or before the start, is harmless.
+Life: 1. `start` makes one task. 2. The task runs the step, then waits for what the step returned, at most `every`, or
+until it is hastened. 3. A step that raises is reported and repeated; a loop never dies of it. 4. `stop` lets the
+running step end, for at most a second, and then cancels it. Starting twice is an error; stopping twice, or before the
+start, is harmless.
 """
 
 import asyncio
@@ -24,7 +25,8 @@ class Periodic:
         self._every = every
         self._jitter = jitter
         self._on_error = on_error
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -33,9 +35,14 @@ class Periodic:
             raise RuntimeError(f"{self.name} was started already")
         self._task = asyncio.create_task(self._run(), name=f"treadle {self.name}")
 
+    def hasten(self) -> None:
+        """Run the next step now, or when the running one has ended."""
+        self._woken.set()
+
     async def stop(self) -> None:
         """End after the running step."""
-        self._stopping.set()
+        self._stopping = True
+        self._woken.set()
         if self._task is None:
             return
         done, _ = await asyncio.wait([self._task], timeout=_LAST_STEP)
@@ -44,7 +51,8 @@ class Periodic:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        while not self._stopping.is_set():
+        while not self._stopping:
+            self._woken.clear()
             pause = await self._once()
             await self._rest(self._every if pause is None else min(pause, self._every))
 
@@ -58,6 +66,6 @@ class Periodic:
     async def _rest(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds * (1 - 0.1 * self._jitter())):
-                await self._stopping.wait()
+                await self._woken.wait()
         except TimeoutError:
             return

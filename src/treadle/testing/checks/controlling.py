@@ -4,7 +4,7 @@
 
 import asyncio
 
-from treadle.core.controls import EVERY_QUEUE, QueueAction, QueueControl
+from treadle.core.controls import EVERY_QUEUE, CancelRequest, QueueAction, QueueControl
 from treadle.core.outcomes import Released, SetAside
 from treadle.core.states import State
 from treadle.stores.contract import Demand, JobQuery, QueueView, Store
@@ -137,3 +137,33 @@ async def who_waits_for_work_is_woken_when_a_queue_is_resumed(place: Place) -> N
         done, _ = await asyncio.wait([waiting], timeout=5.0)
         expect(len(done), 1, "the watch returns soon")
         expect(len(await bench.take()), 1, "and the claim after it finds the job")
+
+
+async def workers_hear_what_they_are_told_from_when_they_listen(place: Place) -> None:
+    async with place.store() as store, place.store() as elsewhere:
+        await _tell(elsewhere, "pause")
+        since = (await store.orders(None, wait=0.0)).position
+        expect((await store.orders(since, wait=0.0)).orders, (), "what was told before is nothing to them")
+        listening = asyncio.create_task(store.orders(since, wait=30.0))
+        await _tell(elsewhere, "resume")
+        await _tell(elsewhere, "pause", "mail")
+        told = await asyncio.wait_for(listening, 10.0)
+        later = await store.orders(told.position, wait=0.0)
+        resume, pause = QueueControl(action="resume", queue=QUEUE), QueueControl(action="pause", queue="mail")
+        expect([*told.orders, *later.orders], [resume, pause], "each order comes once, in its order, soon")
+        expect((await store.orders(since, wait=0.0)).orders, (resume, pause), "also to who lost the answer")
+        expect((await elsewhere.orders(since, wait=0.0)).orders, (resume, pause), "and to every worker")
+
+
+async def an_owner_is_told_that_a_running_job_shall_be_cancelled(place: Place) -> None:
+    async with place.store() as store, place.store() as elsewhere:
+        bench = await Bench(store).enroll()
+        await bench.put(3)
+        claims = await bench.take(2)
+        since = (await store.orders(None, wait=0.0)).position
+        await elsewhere.act("cancel", JobQuery(state=State.AVAILABLE))
+        expect((await store.orders(since, wait=0.0)).orders, (), "of a job that waits nobody has to be told")
+        await elsewhere.act("cancel", JobQuery(ids=tuple(ids(claims))))
+        told = await store.orders(since, wait=10.0)
+        expect(set(told.orders), {CancelRequest(owner=bench.owner)}, "whoever runs it is told")
+        expect([claim.cancelled for claim in await store.held(bench.owner)], [True, True], "and then sees which")

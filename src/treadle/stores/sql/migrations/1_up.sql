@@ -31,6 +31,12 @@ CREATE TABLE treadle_settled (
 );
 -- The queues that are paused.
 CREATE TABLE treadle_queues (queue text PRIMARY KEY, paused_at timestamp NOT NULL);
+-- What workers are told at once, as JSON; kept for some minutes.
+CREATE TABLE treadle_orders (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  told text NOT NULL,
+  told_at timestamp NOT NULL DEFAULT timezone('UTC', now())
+);
 -- The crontab. `schedule` is what of `definition` says when it ticks; `seen_at` is null where no code declares the entry,
 -- and `changed` says that a person made it say something else than the code.
 CREATE TABLE treadle_crons (

@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS treadle_owners (
 CREATE TABLE IF NOT EXISTS treadle_serving (owner TEXT PRIMARY KEY, queues TEXT NOT NULL) WITHOUT ROWID;
 -- The queues that are paused: nothing of them is claimed.
 CREATE TABLE IF NOT EXISTS treadle_queues (queue TEXT PRIMARY KEY, paused_at TEXT NOT NULL) WITHOUT ROWID;
+-- What workers are told at once, as JSON; kept for some minutes. AUTOINCREMENT: an id that was seen never comes again.
+CREATE TABLE IF NOT EXISTS treadle_orders (id INTEGER PRIMARY KEY AUTOINCREMENT, told BLOB NOT NULL, told_at TEXT NOT NULL);
 -- How many jobs of a queue were completed in each ten seconds since the epoch; the last minute is kept.
 CREATE TABLE IF NOT EXISTS treadle_done (
   slot INTEGER NOT NULL, queue TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (slot, queue)

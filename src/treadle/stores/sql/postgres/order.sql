@@ -1,0 +1,3 @@
+WITH forgotten AS (DELETE FROM {schema}.treadle_orders WHERE told_at < timezone('UTC', now()) - interval '10 minutes')
+INSERT INTO {schema}.treadle_orders (told) SELECT told FROM unnest(%(orders)s::text[]) WITH ORDINALITY AS given (told, number)
+ORDER BY number

@@ -1,0 +1,1 @@
+DELETE FROM treadle_orders WHERE told_at < ?

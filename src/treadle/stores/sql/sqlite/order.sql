@@ -1,0 +1,1 @@
+INSERT INTO treadle_orders (told, told_at) VALUES (?, ?)

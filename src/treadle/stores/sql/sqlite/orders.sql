@@ -1,0 +1,1 @@
+SELECT id, told FROM treadle_orders WHERE id > ? ORDER BY id
