@@ -98,6 +98,48 @@ welcome.options(tx=AsyncSession()).enqueue(1)
         "expected tx= of enqueue to be a connection of blocking code, got an AsyncSession: use await aenqueue",
     ),
     Program(
+        "after_commit= of what tells nobody of its commits",
+        _JOB + 'welcome.options(after_commit=sqlite3.connect(FOLDER + "/jobs.db")).enqueue(1)',
+        ConfigError,
+        "expected after_commit= to be a session or connection of SQLAlchemy, or a connection or alias of Django, got a "
+        "sqlite3 Connection",
+    ),
+    Program(
+        "after_commit= that names no alias",
+        _JOB + "welcome.options(after_commit='defualt').enqueue(1)",
+        ConfigError,
+        "expected after_commit= to be a session or connection of SQLAlchemy, or a connection or alias of Django, got "
+        "'defualt'",
+    ),
+    Program(
+        "tx= and after_commit=",
+        _JOB
+        + """
+db = sqlite3.connect(FOLDER + "/jobs.db")
+welcome.options(tx=db).options(after_commit=db)
+""",
+        ConfigError,
+        'expected either tx or after_commit of a call of job "welcome", got both',
+    ),
+    Program(
+        "tx= and after_commit= of a bulk",
+        _JOB + "app.enqueue_all([welcome.new(1)], tx=1, after_commit=2)",
+        ConfigError,
+        "expected either tx or after_commit of a call, got both",
+    ),
+    Program(
+        "the id of a job before its commit",
+        _JOB
+        + """
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+welcome.options(after_commit=Session(create_engine(URL))).enqueue(1).id
+""",
+        ConfigError,
+        "expected the transaction of after_commit= to be committed before its job is asked for, got a job that is not "
+        "enqueued yet",
+    ),
+    Program(
         "tx= of a call in a bulk",
         _JOB
         + """

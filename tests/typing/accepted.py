@@ -129,6 +129,7 @@ assert_type(mailer.options(delay=0.5).enqueue(1), Handle)
 assert_type(kept.options(tx=Connection()).enqueue(1), ResultHandle[str])
 assert_type(app.enqueue_all([kept.new(1)], tx="auto"), list[ResultHandle[str]])
 assert_type(app.enqueue("kept", {"user_id": 1}, tx=Connection()), Handle)
+assert_type(kept.options(after_commit="default").enqueue(1), ResultHandle[str])
 
 assert_type(plain.new(1, "de"), NewCall[Handle])
 assert_type(kept.options(delay=5).new(1), NewCall[ResultHandle[str]])

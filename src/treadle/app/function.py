@@ -9,7 +9,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, ove
 
 import msgspec
 
-from treadle.app.handle import Handle, ResultHandle
+from treadle.app.handle import Handle, ResultHandle, Unborn
 from treadle.app.surface import App, Home
 from treadle.core.arguments import Signature, check_size
 from treadle.core.inject import injected, sources
@@ -134,27 +134,38 @@ class JobFunction(Generic[P, R_co, H_co]):
         chosen = msgspec.structs.replace(self._options, **checked(options, of))
         if chosen.delay is not None and chosen.at is not None:
             raise ConfigError(f"expected either delay or at {of}, got both")
+        if chosen.tx is not None and chosen.after_commit is not None:
+            raise ConfigError(f"expected either tx or after_commit {of}, got both")
         return JobFunction(self._declaration, chosen)
 
     def new(self, *args: P.args, **kwargs: P.kwargs) -> NewCall[H_co]:
         """A call that `enqueue_all` takes. Raises ArgumentError."""
-        if self._options.tx is not None:
-            raise ConfigError(
-                f'expected tx= to be given to enqueue_all, got it in the options of a call of job "{self.name}"'
-            )
+        for name in ("tx", "after_commit"):
+            if getattr(self._options, name) is not None:
+                raise ConfigError(
+                    f'expected {name}= to be given to enqueue_all, got it in the options of a call of job "{self.name}"'
+                )
         return NewCall(self, self._new(args, kwargs))
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call. Raises ArgumentError, BlockingCall, StoreUnavailable, Unconfirmed, StoreFull."""
+        if self._options.after_commit is not None:
+            new, handle = self._new(args, kwargs), self.handle(Unborn())
+            self._app.defer([new], [handle], self._options.after_commit, instead="await aenqueue")
+            return handle
         inserted = self._app.insert([self._new(args, kwargs)], instead="await aenqueue", tx=self._options.tx)
         return self.handle(inserted[0].id)
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call from a coroutine; see `enqueue`."""
+        if self._options.after_commit is not None:
+            new, handle = self._new(args, kwargs), self.handle(Unborn())
+            await self._app.adefer([new], [handle], self._options.after_commit)
+            return handle
         inserted = await self._app.ainsert([self._new(args, kwargs)], tx=self._options.tx)
         return self.handle(inserted[0].id)
 
-    def handle(self, job_id: str) -> H_co:
+    def handle(self, job_id: str | Unborn) -> H_co:
         """The handle of a call that was enqueued elsewhere."""
         if not self._declaration.record:
             return cast("H_co", Handle(self._app, job_id))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from treadle.app.surface import App
 from treadle.app.unserved import Patience
+from treadle.core.job import Inserted
 from treadle.core.states import State
 from treadle.errors import ConfigError, JobCancelled, JobFailed
 from treadle.stores.contract import JobQuery, Result
@@ -15,17 +16,38 @@ T = TypeVar("T")
 _GLANCE = 1.0
 
 
-class Handle:
-    """A job in the store. `id` is its id there, as text."""
-
-    def __init__(self, app: App, job_id: str) -> None:
-        if not isinstance(job_id, str):
-            raise ConfigError(f"expected the id of a job to be text, got {job_id!r:.80}")
-        self._app = app
-        self.id = job_id
+class Unborn:
+    """In place of the id of a job that is enqueued at a commit to come."""
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.id!r})"
+        return "not enqueued yet"
+
+
+class Handle:
+    """A job in the store."""
+
+    def __init__(self, app: App, job_id: str | Unborn) -> None:
+        if not isinstance(job_id, str | Unborn):
+            raise ConfigError(f"expected the id of a job to be text, got {job_id!r:.80}")
+        self._app = app
+        self._id = job_id
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._id!r})"
+
+    @property
+    def id(self) -> str:
+        """Its id there, as text. Raises ConfigError before the commit that `after_commit=` waits for."""
+        if isinstance(self._id, Unborn):
+            raise ConfigError(
+                "expected the transaction of after_commit= to be committed before its job is asked for, got a job that "
+                "is not enqueued yet"
+            )
+        return self._id
+
+    def appoint(self, inserted: Inserted) -> None:
+        """Say what came of the job at its commit; for those who build on treadle."""
+        self._id = inserted.id
 
     def status(self) -> State | None:
         """Where the job stands; None where the store keeps nothing of it (Redis keeps no finished jobs)."""
@@ -72,7 +94,7 @@ class ResultHandle(Handle, Generic[T]):
     ends first.
     """
 
-    def __init__(self, app: App, job_id: str, queue: str, read: Callable[[bytes], T]) -> None:
+    def __init__(self, app: App, job_id: str | Unborn, queue: str, read: Callable[[bytes], T]) -> None:
         super().__init__(app, job_id)
         self._queue = queue
         self._read = read

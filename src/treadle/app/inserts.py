@@ -8,11 +8,14 @@ from queue import SimpleQueue
 from typing import Any
 
 from treadle.app.connection import Connection
+from treadle.app.deferred import Deferred
 from treadle.app.guard import refuse_while_importing
+from treadle.app.surface import Awaiting
 from treadle.core.job import Inserted, NewJob
 from treadle.errors import ConfigError
 from treadle.hooks.events import Events, JobInserted
 from treadle.hooks.middleware import AroundInsert, check_inserted, insert_within
+from treadle.stores.borrowed.commits import after_commit
 from treadle.stores.borrowed.link import Borrowed
 from treadle.stores.borrowed.recognise import borrow
 from treadle.stores.contract import refuse_tx
@@ -40,11 +43,9 @@ class Inserts:
             _refuse_async(borrowed, call)
         if not jobs:
             return ()
-        if not self.around:
-            return self._insert_now(jobs, borrowed)
         if borrowed is None:
-            return self._connection.run(self.ainsert(jobs))
-        return self._insert_here(jobs, borrowed)
+            return self._insert_blocking(jobs)
+        return self._insert_here(jobs, borrowed) if self.around else self._insert_now(jobs, borrowed)
 
     async def ainsert(self, jobs: Sequence[NewJob], *, tx: Any = None) -> Sequence[Inserted]:  # noqa: ANN401
         """Insert jobs; what came of each."""
@@ -58,6 +59,21 @@ class Inserts:
             return await self._insert(jobs, borrowed)
 
         return check_inserted(await insert_within(self.around, jobs, insert), len(jobs))
+
+    def defer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], given: Any, *, instead: str) -> None:  # noqa: ANN401
+        """Insert jobs at a commit, which does not block; where there is no transaction, insert them now."""
+        refuse_while_importing(instead.removeprefix("await a") or "enqueue")
+        deferred = Deferred(jobs, handles, self._insert_blocking, self.ainsert)
+        if jobs and not after_commit(given, deferred):
+            self._connection.refuse_to_block(instead.removeprefix("await a") or "enqueue", instead)
+            deferred.now()
+
+    async def adefer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], given: Any) -> None:  # noqa: ANN401
+        """Insert jobs at a commit; where there is no transaction, insert them now."""
+        refuse_while_importing("aenqueue")
+        deferred = Deferred(jobs, handles, self._insert_blocking, self.ainsert)
+        if jobs and not after_commit(given, deferred):
+            await deferred.later()
 
     @contextmanager
     def within(self, around: Sequence[AroundInsert]) -> Iterator[None]:
@@ -74,6 +90,10 @@ class Inserts:
             return None
         refuse_tx(self._connection.store, tx)
         return borrow(tx)
+
+    def _insert_blocking(self, jobs: Sequence[NewJob]) -> Sequence[Inserted]:
+        """Within middleware the portal inserts, else this thread."""
+        return self._connection.run(self.ainsert(jobs)) if self.around else self._insert_now(jobs, None)
 
     def _insert_here(self, jobs: Sequence[NewJob], borrowed: Borrowed) -> Sequence[Inserted]:
         """The middleware runs on the portal, what it calls on this thread: no other may use what was lent."""
@@ -119,6 +139,13 @@ async def _handed_over(
         return await asyncio.wrap_future(answer)
 
     return check_inserted(await insert_within(around, jobs, insert), len(jobs))
+
+
+def exclusive(after_commit: object, tx: object) -> object:
+    """What was given as `after_commit`. Raises ConfigError where `tx` was given too."""
+    if tx is not None:
+        raise ConfigError("expected either tx or after_commit of a call, got both")
+    return after_commit
 
 
 def _refuse_async(borrowed: Borrowed, call: str) -> None:

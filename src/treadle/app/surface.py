@@ -25,6 +25,14 @@ class Home(Protocol):
         ...
 
 
+class Awaiting(Protocol):
+    """A handle whose job is not enqueued yet."""
+
+    def appoint(self, inserted: Inserted) -> None:
+        """Say what came of the job."""
+        ...
+
+
 class App(Protocol):
     """An app, as its own parts see it."""
 
@@ -82,6 +90,14 @@ class App(Protocol):
 
     def insert(self, jobs: Sequence[NewJob], *, instead: str, tx: object = None) -> Sequence[Inserted]:
         """Insert jobs, blocking, in the transaction of `tx`; `instead` names what a coroutine calls."""
+        ...
+
+    def defer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], after_commit: object, *, instead: str) -> None:
+        """Insert jobs when a transaction is committed, at once where there is none."""
+        ...
+
+    async def adefer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], after_commit: object) -> None:
+        """Insert jobs when a transaction is committed, at once where there is none."""
         ...
 
     async def ainsert(self, jobs: Sequence[NewJob], *, tx: object = None) -> Sequence[Inserted]:

@@ -8,38 +8,36 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from treadle.app.connection import Connection
 from treadle.app.discovery import Discovery
 from treadle.app.function import NewCall, new_jobs
-from treadle.app.handle import Handle
-from treadle.app.inserts import Inserts
+from treadle.app.handle import Handle, Unborn
+from treadle.app.inserts import Inserts, exclusive
 from treadle.app.jobs import Jobs
 from treadle.app.lifespan import Lifespan, living
 from treadle.app.lookup import plan_queues, resolve
+from treadle.app.named import handle_of_named, named
 from treadle.app.queues import Queues
 from treadle.app.script import refuse_second_app, share_script
 from treadle.app.stored import StoredJobs
-from treadle.core.arguments import Shape, check_size
+from treadle.app.surface import Awaiting
 from treadle.core.clock import Clock
 from treadle.core.inject import Provider
 from treadle.core.job import Inserted, NewJob
-from treadle.core.jsontext import dump
 from treadle.core.options import (
     IN_LOOP,
     UNKNOWN,
     InLoop,
     JobDefaults,
-    JobOptions,
     Unknown,
     WorkSettings,
     check_choice,
     check_count,
     check_known,
-    check_name,
     checked,
 )
-from treadle.errors import ArgumentError, ConfigError
+from treadle.errors import ConfigError
 from treadle.hooks.events import Event, Events
 from treadle.hooks.middleware import AroundInsert, AroundPerform
 from treadle.runtime.plan import EMBEDDED_LEASE, Plan
-from treadle.stores.contract import Store, check_able
+from treadle.stores.contract import Store
 
 if TYPE_CHECKING:
     from treadle.app.embedded import EmbeddedWorker
@@ -189,14 +187,20 @@ class Treadle(Jobs):
         *,
         queue: str | None = None,
         tx: object = None,
+        after_commit: object = None,
     ) -> Handle:
         """Enqueue a job by name, for a program that may be written in another language.
 
         Options that are not given are those of the job of that name, if this app has one. `args` is
-        a mapping on Oban's stores and a list on Redis. `tx` as in CallSettings. Raises ArgumentError.
+        a mapping on Oban's stores and a list on Redis. `tx` and `after_commit` are those of
+        CallSettings. Raises ArgumentError.
         """
-        new = self._named(name, args, queue)
-        return self._handle(new, self.insert([new], instead="await aenqueue", tx=tx)[0].id)
+        new = named(self, name, args, queue)
+        if after_commit is not None:
+            handle = handle_of_named(self, new, Unborn())
+            self.defer([new], [handle], exclusive(after_commit, tx), instead="await aenqueue")
+            return handle
+        return handle_of_named(self, new, self.insert([new], instead="await aenqueue", tx=tx)[0].id)
 
     async def aenqueue(
         self,
@@ -205,18 +209,33 @@ class Treadle(Jobs):
         *,
         queue: str | None = None,
         tx: object = None,
+        after_commit: object = None,
     ) -> Handle:
         """Enqueue a job by name from a coroutine; see `enqueue`."""
-        new = self._named(name, args, queue)
-        return self._handle(new, (await self.ainsert([new], tx=tx))[0].id)
+        new = named(self, name, args, queue)
+        if after_commit is not None:
+            handle = handle_of_named(self, new, Unborn())
+            await self.adefer([new], [handle], exclusive(after_commit, tx))
+            return handle
+        return handle_of_named(self, new, (await self.ainsert([new], tx=tx))[0].id)
 
-    def enqueue_all(self, calls: Sequence[NewCall[H]], *, tx: object = None) -> list[H]:
-        """Enqueue many calls made by `new`, all of them or none. `tx` as in CallSettings."""
+    def enqueue_all(self, calls: Sequence[NewCall[H]], *, tx: object = None, after_commit: object = None) -> list[H]:
+        """Enqueue many calls made by `new`, all of them or none. `tx` and `after_commit` as in CallSettings."""
+        if after_commit is not None:
+            jobs, handles = new_jobs(calls), [call.job.handle(Unborn()) for call in calls]
+            self.defer(jobs, handles, exclusive(after_commit, tx), instead="await aenqueue_all")
+            return handles
         inserted = self.insert(new_jobs(calls), instead="await aenqueue_all", tx=tx)
         return [call.job.handle(one.id) for call, one in zip(calls, inserted, strict=True)]
 
-    async def aenqueue_all(self, calls: Sequence[NewCall[H]], *, tx: object = None) -> list[H]:
+    async def aenqueue_all(
+        self, calls: Sequence[NewCall[H]], *, tx: object = None, after_commit: object = None
+    ) -> list[H]:
         """Enqueue many calls made by `new` from a coroutine, all of them or none; see `enqueue_all`."""
+        if after_commit is not None:
+            jobs, handles = new_jobs(calls), [call.job.handle(Unborn()) for call in calls]
+            await self.adefer(jobs, handles, exclusive(after_commit, tx))
+            return handles
         inserted = await self.ainsert(new_jobs(calls), tx=tx)
         return [call.job.handle(one.id) for call, one in zip(calls, inserted, strict=True)]
 
@@ -227,6 +246,14 @@ class Treadle(Jobs):
     async def ainsert(self, jobs: Sequence[NewJob], *, tx: object = None) -> Sequence[Inserted]:
         """Insert jobs; what came of each."""
         return await self._inserts.ainsert(jobs, tx=tx)
+
+    def defer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], after_commit: object, *, instead: str) -> None:
+        """Insert jobs when a transaction is committed, at once where there is none."""
+        self._inserts.defer(jobs, handles, after_commit, instead=instead)
+
+    async def adefer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], after_commit: object) -> None:
+        """Insert jobs when a transaction is committed, at once where there is none."""
+        await self._inserts.adefer(jobs, handles, after_commit)
 
     async def astore(self) -> Store:
         """The open store."""
@@ -302,33 +329,6 @@ class Treadle(Jobs):
     async def aclose(self) -> None:
         """End what belongs to the running loop."""
         await self._connection.aclose()
-
-    def _named(self, name: str, args: Mapping[str, Any] | Sequence[Any], queue: str | None) -> NewJob:
-        as_mapping = self.store.shape is Shape.MAPPING
-        fits = isinstance(args, Mapping) if as_mapping else isinstance(args, list | tuple)
-        if not fits and args not in ((), [], {}):
-            expected = "a mapping of names to values" if as_mapping else "a list of values"
-            came = type(args).__name__
-            raise ArgumentError(f'job "{name}": expected args to be {expected} on this store, got {came}')
-        values: Mapping[str, Any] | list[Any] = dict(args) if as_mapping else list(args)
-        known = self.find(check_name(name, "the name of a job"))
-        declared = known.handler.options if known else JobOptions(executor="loop")
-        job = NewJob(
-            name=name,
-            queue=declared.queue if queue is None else check_name(queue, f'the queue of job "{name}"'),
-            args=check_size(dump(values, f'job "{name}", args'), name, self.max_payload),
-            max_attempts=declared.max_attempts,
-            priority=declared.priority,
-            tags=declared.tags,
-            meta=declared.meta,
-            rerun=declared.rerun,
-        )
-        return check_able(self.store, job)
-
-    def _handle(self, new: NewJob, job_id: str) -> Handle:
-        known = self.find(new.name)
-        handle: Handle = known.options(queue=new.queue).handle(job_id) if known else Handle(self, job_id)
-        return handle
 
     @contextmanager
     def _lend(self, store: Store, clock: Clock, around_insert: Sequence[AroundInsert]) -> Iterator[None]:

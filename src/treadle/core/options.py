@@ -78,12 +78,14 @@ class CallSettings(Written, total=False):
     """What one call may set: as its job's, and when. `delay` is seconds, `at` an aware datetime or epoch seconds.
 
     `tx` is a connection, cursor or session in whose open transaction the job is inserted, or "auto": Django's default
-    connection where it is in an atomic block.
+    connection where it is in an atomic block. `after_commit` is a session or connection of SQLAlchemy, or a connection
+    or alias of Django: the job is enqueued when its transaction is committed; on every store.
     """
 
     delay: float
     at: datetime | float
     tx: object
+    after_commit: object
 
 
 class WorkSettings(TypedDict, total=False):
@@ -130,7 +132,7 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one call differs from its job's declaration. `delay` is seconds, `at` seconds since the epoch.
 
-    `tx` is whatever the user gave: the store looks at it.
+    `tx` and `after_commit` are whatever the user gave.
     """
 
     queue: str | None = None
@@ -141,6 +143,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     delay: float | None = None
     at: float | None = None
     tx: Any = None
+    after_commit: Any = None
 
 
 def check_known(given: Iterable[str], known: Collection[str], of: str) -> None:
@@ -285,4 +288,5 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "delay": check_seconds,
     "at": check_instant,
     "tx": lambda value, _: value,
+    "after_commit": lambda value, _: value,
 }

@@ -89,6 +89,14 @@ def named(kind: str) -> str:
     return f"{'an' if kind[:1] in 'AEIOUaeiou' else 'a'} {kind}"
 
 
+def described(given: object) -> str:
+    """A value, or what kind of thing it is: what a connection shows of itself may hold a password."""
+    if isinstance(given, str | int | float | None):
+        return f"{given!r:.80}"
+    kind = type(given)
+    return named(f"{kind.__module__.partition('.')[0]} {kind.__qualname__}")
+
+
 def refuse_autocommit(what: str) -> ConfigError:
     """A transaction that is none."""
     return ConfigError(

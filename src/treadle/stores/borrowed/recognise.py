@@ -5,7 +5,7 @@ from typing import Any
 
 from treadle.errors import ConfigError
 from treadle.stores.borrowed import asyncpg, django, psycopg, sqlalchemy, sqlite
-from treadle.stores.borrowed.link import Borrowed, named
+from treadle.stores.borrowed.link import Borrowed, described
 
 AUTO = "auto"
 
@@ -23,7 +23,7 @@ def borrow(given: Any) -> Borrowed | None:  # noqa: ANN401 - whatever the user g
     if found is None:
         raise ConfigError(
             f'expected tx= to be "auto", or a connection, cursor or session of sqlite3, psycopg, asyncpg, SQLAlchemy '
-            f"or Django, got {_named(given)}"
+            f"or Django, got {described(given)}"
         )
     return found
 
@@ -35,11 +35,3 @@ def _borrowed(given: Any) -> Borrowed | None:  # noqa: ANN401 - whatever the use
         if found is not None:
             return found
     return sqlite.borrow(given) or sqlalchemy.borrow(given) or django.borrow(given)
-
-
-def _named(given: object) -> str:
-    """A value, or what kind of thing it is: what a connection shows of itself may hold a password."""
-    if isinstance(given, str | int | float | None):
-        return f"{given!r:.80}"
-    kind = type(given)
-    return named(f"{kind.__module__.partition('.')[0]} {kind.__qualname__}")

@@ -42,6 +42,13 @@ def plain(given: Any) -> Any:  # noqa: ANN401 - whatever the user gave
     return given
 
 
+def sync_twin(given: Any) -> Any:  # noqa: ANN401 - whatever the user gave
+    """The session or connection that an asynchronous one stands before; anything else as it is."""
+    if is_one_of(given, "sqlalchemy.ext.asyncio", ("AsyncSession",)):
+        return given.sync_session
+    return given.sync_connection if is_one_of(given, "sqlalchemy.ext.asyncio", ("AsyncConnection",)) else given
+
+
 def is_one_of(given: object, module: str, names: Iterable[str]) -> bool:
     """Whether this is an instance of one of these classes; what was never imported has none."""
     known = sys.modules.get(module)
