@@ -181,7 +181,7 @@ COMMANDS: tuple[Command, ...] = (
         "a key mistyped",
         "work shop",
         1,
-        "treadle: expected a setting (url, app, queues, processes, concurrency, grace, lease, listen, "
+        "treadle: expected a setting (url, app, queues, processes, concurrency, grace, lease, restamp_every, listen, "
         'recycle_after, recycle_rss, share, unsafe, log_format, log_level, log_args), got "concurency"; did '
         'you mean "concurrency"? (tool.treadle.concurency in FOLDER/pyproject.toml)',
         files={"pyproject.toml": "[tool.treadle]\nconcurency = 4\n"},
