@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.postgres import PgBouncer, PostgresServer
+from tests.postgres_proxy import PostgresProxy
 from tests.proxy import CutProxy
 from tests.servers import ProgramMissingError, RedisServer
 
@@ -94,6 +95,13 @@ def postgres_database(postgres_server: PostgresServer) -> str:
 def postgres_url(postgres_server: PostgresServer, postgres_database: str) -> str:
     """The URL of this test's own empty database."""
     return postgres_server.url_of(postgres_database)
+
+
+@pytest.fixture
+def postgres_proxy(postgres_url: str) -> Iterator[PostgresProxy]:
+    """A proxy whose `url` leads to the database of `postgres_url`."""
+    with PostgresProxy(postgres_url) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="session")

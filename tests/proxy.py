@@ -1,9 +1,9 @@
-"""A TCP proxy in front of a Redis server that fails as networks do."""
+"""A TCP proxy in front of a server, Redis unless a subclass says otherwise, that fails as networks do."""
 
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Self
@@ -135,6 +135,24 @@ class CutProxy:
         """Cut every connection that is open; new ones are served."""
         self._do(self._sever_all())
 
+    # What a server's protocol is: RESP here.
+
+    def request_end(self, data: bytearray) -> int | None:
+        """The index behind the first request, None while it is incomplete."""
+        return frame_end(data)
+
+    def reply_end(self, data: bytearray) -> int | None:
+        """The index behind the first reply, None while it is incomplete."""
+        return frame_end(data)
+
+    def answers(self, frame: bytes) -> bool:
+        """Whether it answers a request; a push (RESP 3) does not."""
+        return not frame.startswith(b">")
+
+    def text_of(self, frame: bytes, tunnel: Tunnel) -> bytes:  # noqa: ARG002
+        """What `matching` is sought in."""
+        return frame
+
     def _do(self, control: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(control, self._loop).result(CONTROL_DEADLINE)
 
@@ -195,9 +213,9 @@ class CutProxy:
         await asyncio.gather(*tunnel.pumps, client.wait_closed(), server.wait_closed(), return_exceptions=True)
 
     async def _pump_requests(self, reader: asyncio.StreamReader, tunnel: Tunnel) -> None:
-        async for frame in self._frames(reader, tunnel):
+        async for frame in self._frames(reader, tunnel, self.request_end):
             tunnel.requests += 1
-            cut = self._due_cut(frame)
+            cut = self._due_cut(self.text_of(frame, tunnel))
             if cut is None or cut.reaches_server:
                 tunnel.server.write(frame)
             if cut is None:
@@ -209,17 +227,16 @@ class CutProxy:
             await _for_ever()
 
     async def _pump_replies(self, reader: asyncio.StreamReader, tunnel: Tunnel) -> None:
-        async for frame in self._frames(reader, tunnel):
-            # A push (RESP 3) answers no request.
-            tunnel.replies += not frame.startswith(b">")
+        async for frame in self._frames(reader, tunnel, self.reply_end):
+            tunnel.replies += self.answers(frame)
             if tunnel.replies == tunnel.lost_reply:
                 self._sever(tunnel)
                 return
             tunnel.client.write(frame)
 
-    def _due_cut(self, frame: bytes) -> Cut | None:
+    def _due_cut(self, text: bytes) -> Cut | None:
         cut = self._cut
-        if cut is None or cut.matching not in frame:
+        if cut is None or cut.matching not in text:
             return None
         cut.remaining -= 1
         if cut.remaining > 0:
@@ -227,12 +244,14 @@ class CutProxy:
         self._cut = None
         return cut
 
-    async def _frames(self, reader: asyncio.StreamReader, tunnel: Tunnel) -> AsyncIterator[bytes]:
+    async def _frames(
+        self, reader: asyncio.StreamReader, tunnel: Tunnel, first_end: Callable[[bytearray], int | None]
+    ) -> AsyncIterator[bytes]:
         """Give whole requests or replies, as the present way lets them through."""
         pending = bytearray()
         async for chunk in self._chunks(reader, tunnel):
             pending += chunk
-            while (end := frame_end(pending)) is not None:
+            while (end := first_end(pending)) is not None:
                 yield bytes(pending[:end])
                 del pending[:end]
 

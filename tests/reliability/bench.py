@@ -26,8 +26,14 @@ ROOT = Path(__file__).parent.parent.parent
 APP = "tests.apps.faulty_jobs:app"
 LIMIT = 30.0
 
-# For what does not depend on the store: on the other one in the long run alone.
-on_one_store = pytest.mark.parametrize("url", ["sqlite", pytest.param("redis", marks=pytest.mark.chaos)], indirect=True)
+# For what does not depend on the store: on the others in the long run alone.
+on_one_store = pytest.mark.parametrize(
+    "url",
+    ["sqlite", *(pytest.param(store, marks=pytest.mark.chaos) for store in ("redis", "postgresql"))],
+    indirect=True,
+)
+# For what depends most on the store; all else is on PostgreSQL in the long run alone.
+on_every_store = pytest.mark.parametrize("url", ["sqlite", "redis", "postgresql"], indirect=True)
 
 
 class Running:

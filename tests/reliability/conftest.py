@@ -9,13 +9,13 @@ import pytest
 from tests.reliability.bench import Bench
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", "redis", pytest.param("postgresql", marks=pytest.mark.chaos)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a store of this test's own."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'jobs.db'}"
-    redis_url: str = request.getfixturevalue("redis_url")
-    return redis_url
+    server_url: str = request.getfixturevalue("redis_url" if request.param == "redis" else "postgres_url")
+    return server_url
 
 
 @pytest.fixture

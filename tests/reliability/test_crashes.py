@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.reliability.bench import Bench, on_one_store
+from tests.reliability.bench import Bench, on_every_store, on_one_store
 from treadle.runtime.plan import Plan
 
 INNOCENT = 50
@@ -10,6 +10,7 @@ POISON = 1000
 WORST = "crashed its worker 3 times"
 
 
+@on_every_store
 def test_one_poison_job_among_50_of_a_second_each_is_discarded_after_three_deaths_alone(bench: Bench) -> None:
     half = INNOCENT // 2
     bench.fill("work", range(half), seconds=1.0)

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from tests.reliability.bench import LIMIT, Bench, Running, on_one_store
+from tests.reliability.bench import LIMIT, Bench, Running, on_every_store, on_one_store
 from tests.servers import wait_until
 from treadle.runtime.plan import Plan
 
@@ -11,6 +11,7 @@ LEASE = 0.8
 HELD = 10
 
 
+@on_every_store
 def test_a_tree_frozen_past_its_lease_is_refused_every_late_settle_and_replaces_its_children(bench: Bench) -> None:
     bench.fill("tick", range(HELD), seconds=0.5)
     first = bench.start(Plan(lease=LEASE))

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.reliability.bench import LIMIT, Bench, Running
+from tests.reliability.bench import LIMIT, Bench, Running, on_every_store
 from tests.servers import wait_until
 from treadle.runtime.heart import BEATS_PER_LEASE
 from treadle.runtime.plan import Plan
@@ -31,6 +31,7 @@ def test_killed_children_lose_no_job_of_thousands_and_repeat_only_what_they_ran(
     assert bench.book.runs.total() > jobs + kills
 
 
+@on_every_store
 @pytest.mark.parametrize("again", ["another node", "the node of the same host once more"])
 def test_a_node_that_is_killed_whole_is_rescued_within_its_lease_and_a_beat(bench: Bench, again: str) -> None:
     plan = Plan(lease=LEASE)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.reliability.bench import APP, LIMIT, Bench, Running
+from tests.reliability.bench import APP, LIMIT, Bench, Running, on_every_store
 from tests.servers import wait_until
 from treadle.core.outcomes import LOST
 from treadle.core.states import State
@@ -30,6 +30,7 @@ def test_killed_children_run_none_of_them_twice(bench: Bench) -> None:
     assert {event.values["failure"]["message"] for event in lost} == {LOST.message}
 
 
+@on_every_store
 @pytest.mark.parametrize("name", ["hold", "work"])
 def test_a_child_that_is_killed_loses_what_it_ran_and_nothing_else(bench: Bench, name: str) -> None:
     how = {"folder": str(bench.folder)} if name == "hold" else {"seconds": 60.0}

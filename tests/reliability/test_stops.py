@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.proxy import CutProxy
-from tests.reliability.bench import APP, LIMIT, Bench, Running, on_one_store
+from tests.reliability.bench import APP, LIMIT, Bench, Running, on_every_store, on_one_store
 from tests.servers import wait_until
 from treadle.runtime.plan import Plan
 
@@ -65,9 +65,9 @@ def test_what_outlasts_the_grace_goes_back_untouched(bench: Bench) -> None:
 
 
 @contextmanager
-def _stalled(bench: Bench, proxy: CutProxy) -> Iterator[None]:
+def _stalled(bench: Bench, proxy: CutProxy | None) -> Iterator[None]:
     """Meanwhile the store keeps every call of a worker waiting."""
-    if bench.is_redis:
+    if proxy is not None:
         proxy.stall()
         yield
         proxy.forward()
@@ -79,13 +79,19 @@ def _stalled(bench: Bench, proxy: CutProxy) -> Iterator[None]:
     blocker.close()
 
 
+@on_every_store
 @pytest.mark.parametrize("job", ["hold", "hold_and_fail"])
-def test_a_stop_while_it_settles_and_claims_loses_neither(bench: Bench, redis_proxy: CutProxy, job: str) -> None:
-    url = redis_proxy.url if bench.is_redis else bench.url
+def test_a_stop_while_it_settles_and_claims_loses_neither(
+    bench: Bench, request: pytest.FixtureRequest, job: str
+) -> None:
+    kind = bench.url.partition(":")[0]
+    fixture = {"redis": "redis_proxy", "postgresql": "postgres_proxy"}.get(kind)
+    proxy = request.getfixturevalue(fixture) if fixture else None
+    url = proxy.url if proxy else bench.url
     bench.fill(job, range(2), folder=str(bench.folder))
     worker = _work(bench, "--concurrency", "1", TREADLE_URL=url)
     wait_until(lambda: bench.book.running, LIMIT, "the first job runs")
-    with _stalled(bench, redis_proxy):
+    with _stalled(bench, proxy):
         bench.release(0)
         wait_until(lambda: bench.book.of("D", 0) or bench.book.of("X", 0), 5, "its body ends")
         worker.send(signal.SIGTERM)

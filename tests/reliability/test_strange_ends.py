@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.reliability.bench import LIMIT, Bench, on_one_store
+from tests.reliability.bench import LIMIT, Bench, on_every_store, on_one_store
 from tests.servers import wait_until
 from treadle.runtime.plan import Plan
 
@@ -32,6 +32,7 @@ def test_what_is_no_ordinary_error_is_an_ordinary_failure(bench: Bench) -> None:
     bench.accounted(10, faults=8)
 
 
+@on_every_store
 def test_a_job_that_forks_shares_no_connection_with_its_child(bench: Bench) -> None:
     bench.fill("fork", range(5))
     bench.fill("tick", range(5, 30), seconds=0.05)

@@ -78,7 +78,7 @@ def _left(demands: Sequence[Demand], claims: Sequence[Claim]) -> list[Demand]:
 def _sound(session: Session, rows: Sequence[Any], receipt: str) -> list[Claim]:
     """The claims of rows that can be run; the others are discarded, with one line of log each."""
     claims, reasons = [], {}
-    for _, sound, job_id, name, queue, args, attempt, most, deaths, waited, tags, meta, *_ in rows:
+    for _, sound, job_id, name, queue, args, attempt, most, deaths, waited, tags, meta in rows:
         raw = args.encode()
         reason = poison(raw, b"{}" if meta is None else meta.encode(), attempt - sound, most)
         if reason is None:

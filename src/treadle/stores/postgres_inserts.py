@@ -49,10 +49,10 @@ def check_kept(jobs: Sequence[NewJob], shape: Shape) -> None:
         for what, name in (("name", job.name), ("queue", job.queue)):
             if not 0 < len(name) <= LONGEST_NAME:
                 raise ArgumentError(
-                    f'job "{job.name:.60}": expected its {what} to have 1 to {LONGEST_NAME} characters on this store, '
+                    f"job {job.name!r:.60}: expected its {what} to have 1 to {LONGEST_NAME} characters on this store, "
                     f"got {len(name)}"
                 )
-            _check_text(name, f'{what} of job "{job.name:.60}"')
+            _check_text(name, f"{what} of job {job.name!r:.60}")
         if b"\\u" in job.args:
             _check_value(load_json(job.args), f'args of job "{job.name}"')
         for index, tag in enumerate(job.tags):

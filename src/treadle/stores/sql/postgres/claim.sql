@@ -50,11 +50,13 @@ spent AS (
 cleared AS (
   DELETE FROM {schema}.treadle_suspects s USING taken t WHERE s.job_id = t.id AND NOT t.alone
 )
-SELECT me.fenced, lent.* FROM me LEFT JOIN (
-  SELECT true AS sound, id, worker, queue, args::text, attempt, max_attempts, deaths,
+SELECT me.fenced, lent.sound, lent.id, lent.worker, lent.queue, lent.args, lent.attempt, lent.max_attempts, lent.deaths,
+  lent.waited, lent.tags, lent.meta
+FROM me LEFT JOIN (
+  SELECT true AS sound, id, worker, queue, args::text AS args, attempt, max_attempts, deaths,
     CASE WHEN isfinite(scheduled_at) THEN extract(epoch FROM timezone('UTC', now()) - scheduled_at)::double precision
-      ELSE 0 END,
-    nullif(tags, '{}'), nullif(meta, '{}')::text, place, priority, scheduled_at
+      ELSE 0 END AS waited,
+    nullif(tags, '{}') AS tags, nullif(meta, '{}')::text AS meta, place, priority, scheduled_at
   FROM taken
   UNION ALL
   SELECT false, id, '', queue, '', attempt, max_attempts, 0, 0, NULL, NULL, place, 0, NULL FROM spent

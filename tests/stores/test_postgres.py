@@ -1,0 +1,346 @@
+"""The PostgreSQL store on Oban's table: beside rows of foreign programs, hostile rows, and what it cannot keep."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+import pytest
+
+from tests.postgres import PgBouncer
+from tests.stores.oban_py_table import OBAN_PY_TABLE
+from tests.stores.places import Postgres
+from treadle.core.job import NewJob
+from treadle.core.outcomes import (
+    Cancelled,
+    Completed,
+    Discarded,
+    Failure,
+    Outcome,
+    Released,
+    Retried,
+    SetAside,
+    Snoozed,
+)
+from treadle.core.states import State
+from treadle.errors import ArgumentError, StoreError
+from treadle.stores.contract import JobQuery, Settlement
+from treadle.stores.url import make_store
+from treadle.supervise.clock import SystemClock
+from treadle.testing.checks.bench import FAILURE, LONG, OWNER, SHORT, Bench, ids
+
+T = TypeVar("T")
+
+each_shape = pytest.mark.parametrize("tables", ["", OBAN_PY_TABLE], ids=["elixir", "oban-py"])
+
+
+def on(place: Postgres, story: Callable[[Bench], Awaitable[T]]) -> T:
+    """Play a story with one enrolled owner."""
+
+    async def play() -> T:
+        async with place.store() as store:
+            return await story(await Bench(store).enroll())
+
+    return asyncio.run(play())
+
+
+def beside(place: Postgres, statement: str, *values: object) -> list[Any]:
+    """What another program does to the database."""
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        cursor = connection.execute(statement.encode(), values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def new(**given: Any) -> NewJob:
+    job = NewJob(name="work", queue="default", args=b"{}", max_attempts=5)
+    return msgspec.structs.replace(job, **given)
+
+
+# What is written
+
+
+@each_shape
+def test_what_is_written_is_what_oban_reads(postgres_url: str, tables: str) -> None:
+    place = Postgres(postgres_url, tables=tables)
+
+    async def story(bench: Bench) -> None:
+        await bench.store.insert([new(tags=("mail",), meta={"k": 1}, priority=3, delay=60)])
+        await bench.put(5)
+        claims = await bench.take(4)
+        failed = Failure("ValueError", "no\0t", "")
+        outcomes: list[Outcome] = [Retried(60, failed), Discarded(failed), Cancelled("why"), Snoozed(60)]
+        for claim, outcome in zip(claims, outcomes, strict=True):
+            await bench.end([claim], outcome)
+        await bench.take()
+
+    on(place, story)
+    rows = beside(
+        place,
+        "SELECT state::text, to_jsonb(errors), attempt, cardinality(attempted_by), meta, scheduled_at > inserted_at, "
+        "inserted_at <= timezone('UTC', now()) AND inserted_at > timezone('UTC', now()) - interval '1 minute' "
+        "FROM oban_jobs ORDER BY id",
+    )
+    assert [(row[0], row[2], row[5]) for row in rows] == [
+        ("scheduled", 0, True),
+        ("retryable", 1, True),
+        ("discarded", 1, False),
+        ("cancelled", 1, False),
+        ("scheduled", 0, True),
+        ("executing", 1, False),
+    ]
+    assert all(row[6] for row in rows)
+    for row, text in zip(rows[1:4], ("ValueError: no\ufffdt", "ValueError: no\ufffdt", "why"), strict=True):
+        [error] = row[1]
+        assert (set(error), error["attempt"], error["error"]) == ({"at", "attempt", "error"}, 1, text)
+        assert error["at"].endswith("Z")
+    assert (rows[0][4], rows[4][4], rows[5][3]) == ({"k": 1}, {"snoozed": 1}, 3)
+
+
+def test_an_insert_tells_each_queue_once_in_its_transaction(postgres_url: str) -> None:
+    place = Postgres(postgres_url, store_url=f"{postgres_url}?schema=private")
+    with psycopg.connect(postgres_url, autocommit=True) as listener:
+        listener.execute('LISTEN "private.oban_insert"')
+        on(
+            place,
+            lambda bench: bench.store.insert([new(queue=queue) for queue in "abaab"] + [new(queue="c", delay=60)]),
+        )
+        told = sorted(notice.payload for notice in listener.notifies(timeout=1, stop_after=2))
+        assert told == ['{"queue" : "a"}', '{"queue" : "b"}']
+        assert list(listener.notifies(timeout=0)) == []
+
+
+def test_ids_are_those_of_the_tables_own_sequence(postgres_url: str) -> None:
+    place = Postgres(postgres_url)
+    on(place, lambda bench: bench.put(3))
+    beside(place, "INSERT INTO oban_jobs (worker) VALUES ('theirs')")
+    on(place, lambda bench: bench.put(1))
+    assert beside(place, "SELECT count(*), max(id) FROM oban_jobs") == [(5, 5)]
+
+
+# Foreign and hostile rows
+
+
+def test_rows_of_foreign_holders_and_suspended_rows_of_others_are_left_alone(postgres_url: str) -> None:
+    place = Postgres(postgres_url)
+    on(place, lambda bench: bench.put())
+    beside(
+        place,
+        "INSERT INTO oban_jobs (worker, state, attempt, attempted_at, attempted_by) VALUES "
+        "('theirs', 'executing', 1, '2020-01-01', ARRAY['node', 'uuid']), ('held', 'suspended', 0, NULL, NULL)",
+    )
+
+    async def story(bench: Bench) -> None:
+        assert (await bench.store.rescue(10)).claims == 0
+        assert len(await bench.take()) == 1
+        assert await bench.take(alone=True) == []
+        assert await bench.store.act("cancel", JobQuery(name="held")) == 0
+        assert await bench.store.act("delete", JobQuery()) == 0
+        assert await bench.store.act("retry", JobQuery()) == 0
+        assert await bench.store.act("cancel", JobQuery(name="theirs")) == 1
+
+    on(place, story)
+    assert beside(place, "SELECT worker, state::text FROM oban_jobs WHERE worker <> 'work' ORDER BY 1") == [
+        ("held", "suspended"),
+        ("theirs", "cancelled"),
+    ]
+
+
+@each_shape
+def test_rows_that_cannot_be_run_are_discarded_and_the_others_run(
+    postgres_url: str, tables: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = Postgres(postgres_url, tables=tables)
+    on(place, lambda bench: bench.put())
+    beside(
+        place,
+        "UPDATE oban_jobs SET scheduled_at = scheduled_at + interval '1 hour'; "
+        "INSERT INTO oban_jobs (worker, args) VALUES "
+        "('number', '1'), ('deep', (repeat('[', 99) || repeat(']', 99))::jsonb); "
+        "INSERT INTO oban_jobs (worker, meta) VALUES ('meta', '[]'); "
+        "INSERT INTO oban_jobs (worker, attempt, max_attempts) SELECT 'spent', 3, 3 FROM generate_series(1, 7)",
+    )
+
+    async def story(bench: Bench) -> list[str]:
+        return [claim.job.name for claim in await bench.take(2)]
+
+    with caplog.at_level(logging.WARNING, "treadle.stores.postgres"):
+        assert on(place, story) == ["work"]
+    assert len(caplog.records) == 10
+    assert all("was discarded unread" in record.getMessage() for record in caplog.records)
+    assert beside(place, "SELECT DISTINCT state::text FROM oban_jobs WHERE worker <> 'work'") == [("discarded",)]
+    [(errors, attempt)] = beside(place, "SELECT to_jsonb(errors), attempt FROM oban_jobs WHERE worker = 'number'")
+    assert [set(error) for error in errors] == [{"at", "attempt", "error"}]
+    assert attempt == 0
+
+
+def test_foreign_forms_of_rows_are_claimed_and_shown(postgres_url: str) -> None:
+    place = Postgres(postgres_url)
+    on(place, lambda bench: bench.put())
+    beside(
+        place,
+        "INSERT INTO oban_jobs (worker, args, meta, tags, scheduled_at) VALUES "
+        "('list', '[1]', NULL, NULL, '-infinity'), "
+        "('big', '{\"n\": 123456789012345678901234567890}', 'null', '{}', now())",
+    )
+
+    async def story(bench: Bench) -> None:
+        shown = {view.name: view for view in await bench.store.find(JobQuery())}
+        assert (shown["list"].args, shown["list"].tags, shown["list"].meta) == ([1], (), {})
+        assert shown["list"].scheduled_at is None
+        assert shown["big"].args == {"n": 123456789012345678901234567890}
+        claims = {claim.job.name: claim.job for claim in await bench.take()}
+        assert claims["list"].waited == 0
+        assert claims["big"].args == b'{"n": 123456789012345678901234567890}'
+        assert sorted(claim.job.name for claim in await bench.store.held(OWNER)) == ["big", "list", "work"]
+
+    on(place, story)
+
+
+def test_a_row_that_a_program_locks_is_passed_over(postgres_url: str) -> None:
+    place = Postgres(postgres_url)
+    first, _ = [one.id for one in on(place, lambda bench: bench.store.insert([new(), new()]))]
+    with psycopg.connect(postgres_url) as other:
+        other.execute("SELECT 1 FROM oban_jobs WHERE id = %s FOR UPDATE", (first,))
+
+        async def story(bench: Bench) -> list[str]:
+            return ids(await bench.take())
+
+        assert first not in on(place, story)
+
+
+def test_a_table_of_another_kind_is_named(postgres_url: str) -> None:
+    place = Postgres(postgres_url, tables="CREATE TABLE oban_jobs (id bigint PRIMARY KEY)")
+    with pytest.raises(StoreError):
+        on(place, lambda bench: bench.put())
+
+
+# What cannot be kept
+
+
+@pytest.mark.parametrize(
+    ("job", "where"),
+    [
+        (new(args=b'{"a":{"b":["x","\\u0000"]}}'), "args of job \"work\"['a']['b'][1]: expected text without NUL"),
+        (new(args=b'{"a\\u0000":1}'), 'a key of args of job "work": expected text without NUL'),
+        (new(args=b'{"a":"\\ud800"}'), "args of job \"work\"['a']: expected text, got a lone surrogate"),
+        (new(meta={"m": ["\0"]}), "meta of job \"work\"['m'][0]: expected text without NUL"),
+        (new(tags=("a", "b\0")), 'tags of job "work"[1]: expected text without NUL'),
+        (new(name="w\0"), "name of job 'w\\x00': expected text without NUL"),
+        (new(queue="q\ud800"), "queue of job 'work': expected text, got a lone surrogate"),
+        (new(args=b"[1]"), 'job "work": expected its arguments as a JSON object'),
+        (new(name="n" * 128), "expected its name to have 1 to 127 characters on this store, got 128"),
+        (new(queue=""), "expected its queue to have 1 to 127 characters on this store, got 0"),
+    ],
+)
+def test_a_bulk_with_what_postgresql_cannot_keep_is_refused_whole(postgres_url: str, job: NewJob, where: str) -> None:
+    place = Postgres(postgres_url)
+
+    async def story(bench: Bench) -> None:
+        with pytest.raises(ArgumentError) as caught:
+            await bench.store.insert([new(), job])
+        assert where in str(caught.value)
+        with pytest.raises(ArgumentError):
+            bench.store.insert_now([new(), job])
+        assert await bench.number(State.AVAILABLE) == 0
+
+    on(place, story)
+
+
+def test_an_escaped_backslash_is_no_nul(postgres_url: str) -> None:
+    args = b'{"path": "C:\\\\u0000"}'
+    [claim] = on(Postgres(postgres_url), lambda bench: _round_trip(bench, args))
+    assert claim == args
+
+
+async def _round_trip(bench: Bench, args: bytes) -> list[bytes]:
+    await bench.store.insert([new(args=args)])
+    return [claim.job.args for claim in await bench.take()]
+
+
+def test_instants_beyond_every_calendar_stop_no_settlement(postgres_url: str) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.put(4)
+        far: list[Outcome] = [Snoozed(1e300), Retried(float("nan"), FAILURE), Released(float("inf")), Snoozed(-5.0)]
+        for claim, outcome in zip(await bench.take(), far, strict=True):
+            assert await bench.end([claim], outcome) == ["applied"]
+        assert len(await bench.store.find(JobQuery())) == 4
+
+    on(Postgres(postgres_url), story)
+
+
+# Many at once
+
+
+def test_a_bulk_larger_than_one_statement_is_one_transaction(postgres_url: str) -> None:
+    place = Postgres(postgres_url)
+    inserted = on(place, lambda bench: bench.store.insert([new()] * 12_000))
+    assert len({one.id for one in inserted}) == 12_000
+    assert beside(place, "SELECT count(*), count(DISTINCT inserted_at) FROM oban_jobs") == [(12_000, 1)]
+
+
+def test_batches_that_are_settled_in_every_order_do_not_deadlock(postgres_url: str) -> None:
+    async def story(bench: Bench) -> None:
+        rounds = 40
+        async with place.store() as elsewhere:
+            other = Bench(elsewhere, bench.owner)
+            for _ in range(rounds):
+                await bench.put(50)
+                claims = await bench.take()
+                answers = await asyncio.gather(
+                    bench.end(claims, SetAside()), other.end(claims[::-1], SetAside()), bench.end(claims[::2])
+                )
+                assert [answer for answers in answers[:2] for answer in answers].count("applied") >= 25
+
+    place = Postgres(postgres_url)
+    on(place, story)
+
+
+# PgBouncer
+
+
+@pytest.mark.parametrize("said", ["", "?pgbouncer=true"], ids=["found out", "said"])
+def test_nothing_is_left_on_connections_that_a_pooler_lends(
+    postgres_url: str, postgres_database: str, pgbouncer: PgBouncer, said: str
+) -> None:
+    place = Postgres(postgres_url, store_url=pgbouncer.url_of(postgres_database) + said)
+
+    async def story(bench: Bench) -> None:
+        for _ in range(10):
+            await bench.put(2)
+            await bench.end(await bench.take())
+
+    on(place, story)
+    with psycopg.connect(pgbouncer.url_of(postgres_database), autocommit=True, prepare_threshold=None) as other:
+        for setting in ("statement_timeout", "lock_timeout", "synchronous_commit"):
+            cursor = other.execute("SELECT setting = reset_val FROM pg_settings WHERE name = %s", (setting,))
+            assert cursor.fetchall() == [(True,)]
+        assert other.execute("SELECT count(*) FROM pg_prepared_statements").fetchall() == [(0,)]
+
+
+def test_time_limits_hold_without_a_pooler(postgres_url: str) -> None:
+    place = Postgres(postgres_url)
+    with psycopg.connect(postgres_url) as other:
+        on(place, lambda bench: bench.put())
+        other.execute("LOCK TABLE treadle_owners")
+
+        async def story() -> None:
+            store = make_store(postgres_url, SystemClock())
+            with pytest.raises(StoreError, match=r"others kept a lock for too long"):
+                await store.enroll(OWNER, LONG)
+            store.close()
+
+        asyncio.run(story())
+
+
+def test_recorded_values_and_others_settle_in_one_batch(postgres_url: str) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.put(3)
+        claims = await bench.take()
+        outcomes: list[Outcome] = [Completed(b"[1]"), Completed(), Retried(SHORT, FAILURE)]
+        batch = [Settlement(claim, outcome) for claim, outcome in zip(claims, outcomes, strict=True)]
+        assert [one.answer for one in await bench.store.settle(OWNER, batch[::-1])] == ["applied"] * 3
+        assert [one.answer for one in await bench.store.settle(OWNER, batch)] == ["repeated"] * 3
+
+    on(Postgres(postgres_url), story)
