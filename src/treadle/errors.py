@@ -13,6 +13,10 @@ class BlockingCall(ConfigError):
     """A blocking call on a thread whose event loop runs; the text names the async twin."""
 
 
+class QueryError(ConfigError):
+    """A query for jobs cannot be read, or cannot be asked of this store; the text says where it stumbles."""
+
+
 class ArgumentError(TreadleError, TypeError):
     """Arguments do not bind to the job's signature, are not of its types, or are nothing that JSON carries exactly."""
 

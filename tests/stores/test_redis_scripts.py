@@ -74,6 +74,7 @@ SAMPLES: dict[str, Sample] = {
         ["me"],
     ),
     "due": Sample([("retry", "zset"), ("schedule", "zset")], [0, 0, 10]),
+    "scan": Sample([("retry", "zset")], ["zset", 0, 10, 1_000]),
     "stage": Sample([("retry", "zset"), ("queues", "set"), ("queue:mail", "list")], ["due", 1, "mail", 2, "{", "}"]),
     "reject": Sample([("retry", "zset"), ("dead", "zset")], ["due", "due"]),
     "prune": Sample([("dead", "zset")], ["60", 10]),
@@ -96,7 +97,7 @@ SAMPLES: dict[str, Sample] = {
     ),
     "work": Sample([("queue:mail", "list"), ("inflight", "hash")], [1]),
 }
-READING = {"crontab", "held", "due", "tally", "work"}
+READING = {"crontab", "held", "due", "scan", "tally", "work"}
 EACH_KEY = [(name, index) for name, sample in SAMPLES.items() for index in range(len(sample.keys))]
 
 

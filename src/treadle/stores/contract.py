@@ -14,11 +14,13 @@ import msgspec
 
 from treadle.core.arguments import Shape
 from treadle.core.controls import Order, QueueControl
-from treadle.core.job import Inserted, Job, JobView, NewJob
+from treadle.core.found import Page, Tally
+from treadle.core.job import Inserted, Job, NewJob
 from treadle.core.outcomes import Outcome
 from treadle.core.states import State
 from treadle.errors import ConfigError
 from treadle.stores.borrowed.link import Borrowed
+from treadle.stores.job_query import JobQuery as JobQuery  # noqa: PLC0414 - a part of the contract, known from here
 from treadle.stores.ticks import Ticks
 
 ANY_QUEUE = "(any queue)"
@@ -159,16 +161,6 @@ class Orders(msgspec.Struct, frozen=True):
 
     position: str
     orders: Sequence[Order] = ()
-
-
-class JobQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which jobs: those of `ids`, or those of this state, queue and name; None means any."""
-
-    ids: tuple[str, ...] = ()
-    state: State | None = None
-    queue: str | None = None
-    name: str | None = None
-    limit: int = 50
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -327,12 +319,19 @@ class Inspects(Protocol):
         """How many jobs of these queues wait to run alone; those of paused queues are not counted."""
         ...
 
-    async def find(self, query: JobQuery) -> Sequence[JobView]:
-        """The jobs that match, at most `query.limit`."""
+    async def find(self, query: JobQuery) -> Page:
+        """The jobs that match, at most `query.limit`; `core/query_match.py` says which do. Raises QueryError."""
+        ...
+
+    async def tally(self, query: JobQuery) -> Tally:
+        """How many jobs match, by state, without a limit. Raises QueryError."""
         ...
 
     async def act(self, action: Literal["retry", "cancel", "delete"], query: JobQuery) -> int:
-        """Do this to every job that matches; how many it was done to."""
+        """Do this to every job that matches, page by page; how many it was done to.
+
+        A job that does not match any more when its turn comes is left alone. Bounds of the query are not heeded.
+        """
         ...
 
     async def result(self, job_id: str) -> Result | None:

@@ -38,7 +38,7 @@ _RERUN = "treadle_rerun"
 _LATEST = 253_402_300_799.0
 # This leaves room for a delay that is added to the clock.
 _LAST_INSTANT = 1.1e11
-_NO_ID = -1
+NO_ID = -1
 
 _SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 # PostgreSQL cuts names at 63 bytes, and the channels are called "<schema>.oban_insert".
@@ -199,7 +199,7 @@ def check(jobs: Sequence[NewJob], shape: Shape) -> None:
 
 def row_id(text: str) -> int:
     """The row that an id names; one that names none matches no row."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else _NO_ID  # noqa: PLR2004 - 64 bits
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else NO_ID  # noqa: PLR2004 - 64 bits
 
 
 def meta_of(job: NewJob) -> str:

@@ -12,7 +12,8 @@ from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
 from treadle.core.controls import QueueControl
 from treadle.core.cron_entry import CronEntry
-from treadle.core.job import Inserted, JobView, NewJob
+from treadle.core.found import Page, Tally
+from treadle.core.job import Inserted, NewJob
 from treadle.core.states import State
 from treadle.errors import StoreUnavailable
 from treadle.stores import postgres_activity as activity
@@ -21,6 +22,7 @@ from treadle.stores import postgres_controls as controls
 from treadle.stores import postgres_crons as crons
 from treadle.stores import postgres_doctor as doctor
 from treadle.stores import postgres_jobs as table
+from treadle.stores import sql_search as search
 from treadle.stores.bell import Bell
 from treadle.stores.borrowed.link import Borrowed
 from treadle.stores.contract import (
@@ -47,6 +49,7 @@ from treadle.stores.postgres_connection import Seat, Server, Session, server_at
 from treadle.stores.postgres_hearing import listener_of
 from treadle.stores.postgres_inserts import PATIENCE, Insert, check_kept
 from treadle.stores.postgres_listener import Listener
+from treadle.stores.postgres_query import PostgresTable, where_of
 from treadle.stores.postgres_settle import settle
 from treadle.stores.postgres_watch import PostgresWatch
 from treadle.stores.ticks import Crontab, Firing
@@ -224,14 +227,20 @@ class PostgresStore:
         """How many jobs of these queues wait to run alone."""
         return await self._back.run(table.set_aside, queues)
 
-    async def find(self, query: JobQuery) -> Sequence[JobView]:
+    async def find(self, query: JobQuery) -> Page:
         """The jobs that match, newest first, at most `query.limit`."""
-        return await self._back.run(table.find, query)
+        return await search.find(self._look, query, where_of(query.whole), self._clock)
+
+    async def tally(self, query: JobQuery) -> Tally:
+        """How many jobs match, by state."""
+        return await search.tally(self._look, query, where_of(query.whole), self._clock)
 
     async def act(self, action: Literal["retry", "cancel", "delete"], query: JobQuery) -> int:
         """Do this to every job that matches. The cancel of a running job is a wish that its owner is told."""
-        matching = await self._back.run(table.match, query)
-        return await self._change(self._back, table.act, action, matching)
+        done, where = 0, where_of(query.whole)
+        async for ids in search.pages(self._look, query, where):
+            done += await self._change(self._back, table.act, action, ids, where)
+        return done
 
     async def result(self, job_id: str) -> Result | None:
         """How a job ended; None while it has not."""
@@ -240,6 +249,9 @@ class PostgresStore:
     async def diagnose(self, *, quick: bool = False) -> Sequence[Finding]:  # noqa: ARG002
         """Look at the server, its settings and its clock; everything is quick here."""
         return await self._back.run(doctor.diagnose, self._clock)
+
+    async def _look(self, step: Callable[[PostgresTable], T]) -> T:
+        return await self._back.run(lambda session: step(PostgresTable(session)))
 
     async def _change(
         self, desk: "_Desk", step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs

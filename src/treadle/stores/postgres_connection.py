@@ -84,9 +84,15 @@ class Session:
         self._link = link
         self._schema = schema
 
-    def rows(self, name: str, values: Mapping[str, Any] | None = None, *, prepare: bool | None = None) -> list[Any]:
-        """Run a statement by its name; its rows. With `prepare` False it is planned for these very values."""
-        cursor = self._link.execute(statement_in(self._schema, name), values, prepare=prepare)
+    def rows(
+        self, name: str, values: Mapping[str, Any] | None = None, *, prepare: bool | None = None, where: str = ""
+    ) -> list[Any]:
+        """Run a statement by its name; its rows. With `prepare` False it is planned for these very values.
+
+        `where` is the condition of a statement that leaves a place for one; it holds no value, only their names.
+        """
+        text = statement_in(self._schema, name).replace(b"{where}", where.encode())
+        cursor = self._link.execute(text, values, prepare=prepare)
         return cursor.fetchall() if cursor.description else []
 
     def row(self, name: str, values: Mapping[str, Any] | None = None, *, prepare: bool | None = None) -> Any:  # noqa: ANN401

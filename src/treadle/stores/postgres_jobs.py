@@ -1,17 +1,15 @@
-"""Jobs on PostgreSQL as services and people see them: stage, prune, count, find, act, results."""
+"""Jobs on PostgreSQL as services and people see them: stage, prune, count, act, results."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
-from treadle.core.job import JobView
 from treadle.core.states import FINAL, State
-from treadle.stores.contract import JobQuery, Result, Work
-from treadle.stores.oban import last_error, row_id, state_of, view_of
+from treadle.stores.contract import Result, Work
+from treadle.stores.oban import last_error, row_id, state_of
 from treadle.stores.postgres_connection import Session
 from treadle.stores.postgres_controls import tell_owners
-
-# Of one transaction: what holds locks should not last.
-_ACT_TOGETHER = 2_000
+from treadle.stores.postgres_query import PostgresTable
+from treadle.stores.sql_search import Where
 
 
 def open_tables(session: Session) -> None:
@@ -56,25 +54,13 @@ def set_aside(session: Session, queues: Sequence[str]) -> int:
     return number
 
 
-def find(session: Session, query: JobQuery) -> list[JobView]:
-    """The jobs that match, newest first."""
-    rows = session.rows("find", {**_filters(query), "limit": query.limit}, prepare=False)
-    return [view_of(row) for row in rows if state_of(row[1]) is not None]
-
-
-def match(session: Session, query: JobQuery) -> list[int]:
-    """The rows that match. Only reads: a scan of the whole table holds no lock."""
-    return [row[0] for row in session.rows("match", _filters(query), prepare=False)]
-
-
-def act(session: Session, action: Literal["retry", "cancel", "delete"], ids: Sequence[int]) -> int:
-    """Do it to those of these jobs that may be touched. Jobs that another program holds suspended may not."""
-    done = 0
-    for start in range(0, len(ids), _ACT_TOGETHER):
-        row = session.row(f"act_{action}", {"ids": ids[start : start + _ACT_TOGETHER]})
-        done += row[0]
+def act(session: Session, action: Literal["retry", "cancel", "delete"], ids: Sequence[int], where: Where) -> int:
+    """Do it to those of these jobs that still match and may be touched. Those that others hold suspended may not."""
+    with session.together():
+        row = session.row(f"act_{action}", {"ids": PostgresTable(session).still(where, ids)})
         if action == "cancel":
             tell_owners(session, row[1] or ())
+    done: int = row[0]
     return done
 
 
@@ -89,12 +75,3 @@ def result(session: Session, job_id: str) -> Result | None:
     if state in FINAL:
         return Result(state, error=last_error(errors))
     return None
-
-
-def _filters(query: JobQuery) -> dict[str, Any]:
-    return {
-        "ids": [row_id(text) for text in query.ids] if query.ids else None,
-        "state": query.state.value if query.state else None,
-        "queue": query.queue,
-        "name": query.name,
-    }

@@ -8,7 +8,8 @@ from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
 from treadle.core.controls import QueueControl
 from treadle.core.cron_entry import CronEntry
-from treadle.core.job import Inserted, JobView, NewJob
+from treadle.core.found import Page, Tally
+from treadle.core.job import Inserted, NewJob
 from treadle.core.states import State
 from treadle.errors import Unconfirmed
 from treadle.stores import redis_activity as activity
@@ -204,9 +205,13 @@ class RedisStore:
         """How many jobs of these queues wait to run alone."""
         return await jobs.set_aside(self._client, queues)
 
-    async def find(self, query: JobQuery) -> Sequence[JobView]:
+    async def find(self, query: JobQuery) -> Page:
         """The jobs that match, newest first in each place, at most `query.limit`."""
         return await inspection.find(self._client, query)
+
+    async def tally(self, query: JobQuery) -> Tally:
+        """How many jobs match, by state."""
+        return await inspection.tally(self._client, query)
 
     async def act(self, action: Literal["retry", "cancel", "delete"], query: JobQuery) -> int:
         """Do this to every job that matches. The cancel of a running job is a wish that its owner is told."""

@@ -13,8 +13,10 @@ from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
 from treadle.core.controls import QueueControl
 from treadle.core.cron_entry import CronEntry
-from treadle.core.job import Inserted, JobView, NewJob
+from treadle.core.found import Page, Tally
+from treadle.core.job import Inserted, NewJob
 from treadle.core.states import State
+from treadle.stores import sql_search as search
 from treadle.stores import sqlite_activity as activity
 from treadle.stores import sqlite_claims as claims
 from treadle.stores import sqlite_controls as controls
@@ -47,6 +49,7 @@ from treadle.stores.polling import until_orders
 from treadle.stores.sqlite_database import IN_MEMORY, Database
 from treadle.stores.sqlite_inserts import Inserts
 from treadle.stores.sqlite_lent import on_blocking, on_loop
+from treadle.stores.sqlite_query import SqliteTable, where_of
 from treadle.stores.sqlite_settle import settle
 from treadle.stores.ticks import Crontab, Firing
 
@@ -219,14 +222,20 @@ class SqliteStore:
         """How many jobs of these queues wait to run alone."""
         return await self._read(table.set_aside, queues)
 
-    async def find(self, query: JobQuery) -> Sequence[JobView]:
+    async def find(self, query: JobQuery) -> Page:
         """The jobs that match, newest first, at most `query.limit`."""
-        return await self._read(table.find, query)
+        return await search.find(self._look, query, self._where(query), self._clock)
+
+    async def tally(self, query: JobQuery) -> Tally:
+        """How many jobs match, by state."""
+        return await search.tally(self._look, query, self._where(query), self._clock)
 
     async def act(self, action: Literal["retry", "cancel", "delete"], query: JobQuery) -> int:
         """Do this to every job that matches. The cancel of a running job is a wish that its owner is told."""
-        matching = await self._read(table.match, query)
-        return await self._change(lambda connection: table.act(connection, action, matching, self._clock.now()))
+        done, where = 0, self._where(query)
+        async for ids in search.pages(self._look, query, where):
+            done += await self._change(partial(table.act, action, ids, where, self._clock.now()))
+        return done
 
     async def result(self, job_id: str) -> Result | None:
         """How a job ended; None while it has not."""
@@ -251,6 +260,12 @@ class SqliteStore:
         return await self._reading.run(
             partial(self._database.read, lambda connection: step(connection, *args, **kwargs))
         )
+
+    async def _look(self, step: Callable[[SqliteTable], T]) -> T:
+        return await self._read(lambda connection: step(SqliteTable(connection)))
+
+    def _where(self, query: JobQuery) -> search.Where:
+        return where_of(query.whole, self._clock.now())
 
     def _instant(self) -> claims.Instant:
         return claims.Instant(self._clock.now(), self._clock.steady(), self._boot)

@@ -14,7 +14,7 @@ from treadle.stores.oban import attempted_by, error_object, failure_text, instan
 from treadle.stores.statements import statement
 
 _log = Log("treadle.stores.sqlite")
-_ids = msgspec.json.Encoder().encode
+_listed = msgspec.json.Encoder().encode
 
 # A claim that meets poison looks again, at more rows, but not for ever: the next claim goes on.
 _ROUNDS = 10
@@ -112,7 +112,7 @@ class _Taking:
     def _lend(self, queue: str, rows: list[Any], *, alone: bool) -> None:
         if not rows:
             return
-        ids = _ids([row[0] for row in rows]).decode()
+        ids = _listed([row[0] for row in rows]).decode()
         holder = attempted_by(self._owner, queue, self._receipt)
         self._connection.execute(statement("sqlite/take"), (self._now, holder, ids))
         if not alone:
@@ -167,7 +167,12 @@ def forget(connection: Connection, *, suspects: str | None = None, cancels: str 
 
 def as_list(ids: Iterable[int]) -> str:
     """Row ids as the JSON that the statements take."""
-    return _ids(list(ids)).decode()
+    return _listed(list(ids)).decode()
+
+
+def as_names(names: Iterable[str]) -> str:
+    """Names as the JSON that the statements take."""
+    return _listed(list(names)).decode()
 
 
 def _give_back(connection: Connection, ids: list[int], now: float) -> None:

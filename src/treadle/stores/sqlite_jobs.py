@@ -1,4 +1,4 @@
-"""Jobs on SQLite as producers, services and people see them: insert, stage, prune, count, find, act, results."""
+"""Jobs on SQLite as producers, services and people see them: insert, stage, prune, count, act, results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from sqlite3 import Connection
@@ -6,19 +6,20 @@ from typing import Any, Literal
 
 import msgspec
 
-from treadle.core.job import Inserted, JobView, NewJob
+from treadle.core.job import Inserted, NewJob
 from treadle.core.states import FINAL, State
 from treadle.stores.borrowed.link import Runs
-from treadle.stores.contract import JobQuery, Result, Work
-from treadle.stores.oban import last_error, meta_of, row_id, stamp, state_of, tags_of, view_of
-from treadle.stores.sqlite_claims import as_list, forget
+from treadle.stores.contract import Result, Work
+from treadle.stores.oban import last_error, meta_of, row_id, stamp, state_of, tags_of
+from treadle.stores.sql_search import Where
+from treadle.stores.sqlite_claims import as_list, as_names, forget
 from treadle.stores.sqlite_controls import request_cancels
+from treadle.stores.sqlite_query import SqliteTable
 from treadle.stores.statements import statement
 
 DAY = 86_400.0
 HOUR = 3_600.0
 
-_list = msgspec.json.Encoder().encode
 _ENDED = {State.COMPLETED: "completed_at", State.DISCARDED: "discarded_at", State.CANCELLED: "cancelled_at"}
 
 
@@ -95,7 +96,7 @@ def counts(connection: Connection) -> dict[str, dict[State, int]]:
 
 def work(connection: Connection, owners: Sequence[str], queues: Sequence[str]) -> Work:
     """Available jobs of these queues, and who holds claims."""
-    available, holders = connection.execute(statement("sqlite/work"), {"queues": _text(queues)}).fetchone()
+    available, holders = connection.execute(statement("sqlite/work"), {"queues": as_names(queues)}).fetchone()
     beats: dict[str, float] = msgspec.json.decode(holders)
     others = {owner: beat for owner, beat in beats.items() if owner not in owners}
     return Work(available, len(others) < len(beats), others)
@@ -103,28 +104,18 @@ def work(connection: Connection, owners: Sequence[str], queues: Sequence[str]) -
 
 def set_aside(connection: Connection, queues: Sequence[str]) -> int:
     """How many jobs of these queues wait to run alone."""
-    number: int = connection.execute(statement("sqlite/count_suspects"), (_text(queues),)).fetchone()[0]
+    number: int = connection.execute(statement("sqlite/count_suspects"), (as_names(queues),)).fetchone()[0]
     return number
 
 
-def find(connection: Connection, query: JobQuery) -> list[JobView]:
-    """The jobs that match, newest first."""
-    text = statement("sqlite/find_ids" if query.ids else "sqlite/find")
-    rows = connection.execute(text, {**_filters(query), "limit": query.limit})
-    return [view_of(row) for row in rows if state_of(row[1]) is not None]
-
-
-def match(connection: Connection, query: JobQuery) -> list[int]:
-    """The rows that match. Only reads: a scan of the whole table holds no lock."""
-    text = statement("sqlite/match_ids" if query.ids else "sqlite/match")
-    return [row[0] for row in connection.execute(text, _filters(query))]
-
-
-def act(connection: Connection, action: Literal["retry", "cancel", "delete"], ids: Sequence[int], now: float) -> int:
-    """Do it to those of these jobs that may be touched. Jobs that another program holds suspended may not."""
-    values = {"ids": as_list(ids), "now": stamp(now)}
+def act(
+    action: Literal["retry", "cancel", "delete"], ids: Sequence[int], where: Where, now: float, connection: Connection
+) -> int:
+    """Do it to those of these jobs that still match and may be touched. Those that others hold suspended may not."""
+    matching = SqliteTable(connection).match(where, ids, len(ids))
+    values = {"ids": as_list(matching), "now": stamp(now)}
     done = [row[0] for row in connection.execute(statement(f"sqlite/act_{action}"), values).fetchall()]
-    asked = request_cancels(connection, as_list(ids), now) if action == "cancel" else 0
+    asked = request_cancels(connection, as_list(matching), now) if action == "cancel" else 0
     forget(connection, suspects=as_list(done), cancels=as_list(done))
     return len(done) + asked
 
@@ -140,16 +131,3 @@ def result(connection: Connection, job_id: str) -> Result | None:
     if state in FINAL:
         return Result(state, error=last_error(errors))
     return None
-
-
-def _filters(query: JobQuery) -> dict[str, Any]:
-    return {
-        "ids": as_list(row_id(text) for text in query.ids) if query.ids else None,
-        "state": query.state.value if query.state else None,
-        "queue": query.queue,
-        "name": query.name,
-    }
-
-
-def _text(names: Sequence[str]) -> str:
-    return _list(list(names)).decode()

@@ -20,6 +20,7 @@ from treadle.testing.checks import (
     claiming,
     controlling,
     crons,
+    finding,
     inspecting,
     once,
     owning,
@@ -43,7 +44,19 @@ def _checks_of(module: ModuleType) -> list[Check]:
 
 CHECKS: tuple[Check, ...] = tuple(
     check
-    for module in (producing, borrowing, claiming, settling, owning, once, inspecting, activity, controlling, crons)
+    for module in (
+        producing,
+        borrowing,
+        claiming,
+        settling,
+        owning,
+        once,
+        inspecting,
+        finding,
+        activity,
+        controlling,
+        crons,
+    )
     for check in _checks_of(module)
 )
 """Every promise, each on a place of its own."""

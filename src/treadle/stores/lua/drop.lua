@@ -5,7 +5,7 @@
 
 local bad = wrong(KEYS[1], ARGV[1], KEYS[2], 'string')
 if bad then return bad end
-local taken = ARGV[1] == 'list' and redis.call('LREM', KEYS[1], -1, ARGV[2]) or 0
+local taken = ARGV[1] == 'list' and redis.call('LREM', KEYS[1], 1, ARGV[2]) or 0
 if ARGV[1] == 'zset' then taken = redis.call('ZREM', KEYS[1], ARGV[2]) end
 if taken > 0 and ARGV[3] ~= '' then redis.call('SET', KEYS[2], ARGV[3], 'EX', RESULT_SECONDS) end
 return taken

@@ -5,7 +5,7 @@
 
 local bad = wrong(KEYS[1], 'list', KEYS[2], 'set', KEYS[3], 'list')
 if bad then return bad end
-if redis.call('LREM', KEYS[1], -1, ARGV[1]) == 0 then return 0 end
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
 redis.call('SADD', KEYS[2], ARGV[2])
 redis.call('LPUSH', KEYS[3], string.sub(ARGV[1], string.find(ARGV[1], '\0', 1, true) + 1))
 return 1

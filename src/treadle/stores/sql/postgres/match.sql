@@ -1,4 +1,3 @@
 SELECT j.id FROM {schema}.oban_jobs j
-WHERE (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s::bigint[])) AND (%(state)s::text IS NULL OR j.state::text = %(state)s)
-  AND (%(queue)s::text IS NULL OR j.queue = %(queue)s) AND (%(name)s::text IS NULL OR j.worker = %(name)s)
-ORDER BY j.id
+WHERE j.id >= %(low)s AND j.id < %(below)s AND j.state::text = ANY (%(states)s::text[]) AND {where}
+ORDER BY j.id DESC LIMIT %(limit)s

@@ -1,2 +1,3 @@
-SELECT j.id FROM oban_jobs j
-WHERE (:state IS NULL OR j.state = :state) AND (:queue IS NULL OR j.queue = :queue) AND (:name IS NULL OR j.worker = :name)
+SELECT j.id FROM oban_jobs j NOT INDEXED
+WHERE j.id >= :low AND j.id < :below AND j.state IN (SELECT value FROM json_each(:states)) AND {where}
+ORDER BY j.id DESC LIMIT :limit

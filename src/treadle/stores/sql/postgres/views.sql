@@ -4,6 +4,5 @@ SELECT j.id, j.state::text, j.queue, j.worker, convert_to(j.args::text, 'UTF8'),
   convert_to(to_json(j.attempted_by)::text, 'UTF8'), to_json(j.cancelled_at)#>>'{}', to_json(j.completed_at)#>>'{}',
   to_json(j.discarded_at)#>>'{}'
 FROM {schema}.oban_jobs j
-WHERE (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s::bigint[])) AND (%(state)s::text IS NULL OR j.state::text = %(state)s)
-  AND (%(queue)s::text IS NULL OR j.queue = %(queue)s) AND (%(name)s::text IS NULL OR j.worker = %(name)s)
-ORDER BY j.id DESC LIMIT %(limit)s
+WHERE j.id = ANY (%(ids)s::bigint[])
+ORDER BY j.id DESC

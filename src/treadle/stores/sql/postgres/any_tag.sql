@@ -1,0 +1,1 @@
+EXISTS (SELECT FROM unnest(j.tags) AS tag WHERE {test})

@@ -1,0 +1,1 @@
+SELECT enum_range(NULL::{schema}.oban_job_state)::text[]

@@ -1,6 +1,0 @@
-SELECT j.id, j.state, CAST(j.queue AS BLOB), CAST(j.worker AS BLOB), CAST(j.args AS BLOB), CAST(j.meta AS BLOB),
-  CAST(j.tags AS BLOB), CAST(j.errors AS BLOB), j.attempt, j.max_attempts, j.priority, j.inserted_at, j.scheduled_at,
-  j.attempted_at, CAST(j.attempted_by AS BLOB), j.cancelled_at, j.completed_at, j.discarded_at
-FROM oban_jobs j
-WHERE (:state IS NULL OR j.state = :state) AND (:queue IS NULL OR j.queue = :queue) AND (:name IS NULL OR j.worker = :name)
-ORDER BY j.id DESC LIMIT :limit

@@ -1,0 +1,1 @@
+SELECT id FROM oban_jobs WHERE state IN (SELECT value FROM json_each(:states)) LIMIT :most

@@ -1,0 +1,3 @@
+SELECT j.state, count(*) FROM oban_jobs j NOT INDEXED
+WHERE j.id >= :low AND j.id < :below AND j.state IN (SELECT value FROM json_each(:states)) AND {where}
+GROUP BY j.state

@@ -1,0 +1,3 @@
+SELECT j.state, count(*) FROM json_each(:ids) given CROSS JOIN oban_jobs j ON j.id = given.value
+WHERE j.state IN (SELECT value FROM json_each(:states)) AND {where}
+GROUP BY j.state
