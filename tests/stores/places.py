@@ -149,6 +149,10 @@ class Postgres:
     def now(self) -> float:
         return SystemClock().now()
 
+    def lend(self) -> "AbstractContextManager[psycopg.Connection[Any]]":
+        """What a user's program has open beside the store."""
+        return closing(psycopg.connect(self.url))
+
     async def elapse(self, seconds: float) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
             make_older(connection, seconds)

@@ -41,13 +41,13 @@ from treadle.stores.contract import (
     Watch,
     Work,
     WorkerView,
-    refuse_tx,
 )
 from treadle.stores.lane import Lane
 from treadle.stores.polling import until_orders
 from treadle.stores.postgres_connection import Seat, Server, Session, server_at
 from treadle.stores.postgres_hearing import listener_of
 from treadle.stores.postgres_inserts import PATIENCE, Insert, check_kept
+from treadle.stores.postgres_lent import LentInserts, identity
 from treadle.stores.postgres_listener import Listener
 from treadle.stores.postgres_query import PostgresTable, where_of
 from treadle.stores.postgres_settle import settle
@@ -69,7 +69,7 @@ class PostgresStore:
     """
 
     shape = Shape.MAPPING
-    abilities = frozenset({Ability.PRIORITY})
+    abilities = frozenset({Ability.PRIORITY, Ability.TRANSACTIONS})
 
     def __init__(
         self,
@@ -103,16 +103,18 @@ class PostgresStore:
 
     async def insert(self, jobs: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
         """Insert all or none. Raises StoreFull, Unconfirmed."""
-        refuse_tx(self, tx)
         check_kept(jobs, self.shape)
+        if tx is not None:
+            return await self._lent.insert(jobs, tx)
         inserted = await self._inserting.call(Insert(jobs, self._clock).run) if jobs else []
         self._bell.ring()
         return inserted
 
     def insert_now(self, jobs: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
         """The same, on the calling thread."""
-        refuse_tx(self, tx)
         check_kept(jobs, self.shape)
+        if tx is not None:
+            return self._lent.insert_now(jobs, tx)
         inserted = self._threads.call(Insert(jobs, self._clock).run) if jobs else []
         self._bell.ring()
         return inserted
@@ -266,6 +268,8 @@ class PostgresStore:
         self._inserting = _Desk("treadle-postgres-insert", self._server)
         self._back = _Desk("treadle-postgres-back", self._server)
         self._threads = _Seats(self._server)
+        own_now = partial(self._threads.call, lambda seat: seat.run(identity))
+        self._lent = LentInserts(self._server, own_now, partial(self._back.run, identity))
         self._bell = Bell(lambda: 0, alone=True)
         self._listener = listener_of(self._server, self._bell, self._threads.call, self._clock)
         self._desks = (self._listener, self._front, self._inserting, self._back, self._threads)

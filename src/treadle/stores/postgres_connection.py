@@ -11,7 +11,8 @@ import os
 import select
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import psycopg
@@ -77,10 +78,22 @@ class Link(psycopg.Connection[tuple[Any, ...]]):
         return _limited(super()._connect_gen(*given, **more), CONNECT_PATIENCE)
 
 
+class Executes(Protocol):
+    """What a session sends its statements on."""
+
+    def execute(self, query: bytes, params: Mapping[str, Any] | None = None, /, *, prepare: bool | None = None) -> Any:  # noqa: ANN401
+        """Run a statement; its cursor."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """What is executed within is done as a whole or not at all."""
+        ...
+
+
 class Session:
     """What a step works with: the statements of treadle's PostgreSQL store on one connection."""
 
-    def __init__(self, link: Link, schema: str) -> None:
+    def __init__(self, link: Executes, schema: str) -> None:
         self._link = link
         self._schema = schema
 
@@ -101,6 +114,8 @@ class Session:
 
     def install(self) -> None:
         """Make the tables that lack. Raises StoreError for a job table that is of another kind."""
+        if not isinstance(self._link, Link):
+            raise TypeError("expected tables to be made on a connection of the store's own")
         migrations.install(self._link, self._schema)
 
     @contextlib.contextmanager

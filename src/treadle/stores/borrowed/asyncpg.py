@@ -10,10 +10,10 @@ from treadle.stores.borrowed.placeholders import positional
 
 def borrow(asyncpg: ModuleType, given: Any) -> Borrowed | None:  # noqa: ANN401 - whatever the user gave
     """What it lends, if it is one of these."""
-    if isinstance(given, asyncpg.Connection):
-        return AsyncpgLender(asyncpg, given, key=given)
-    # A pool gives a new one of these each time, and hides what stays.
-    return AsyncpgLender(asyncpg, given, key=None) if isinstance(given, asyncpg.pool.PoolConnectionProxy) else None
+    # A pool gives a new one of these each time, which passes for a connection, and hides what stays.
+    if isinstance(given, asyncpg.pool.PoolConnectionProxy):
+        return AsyncpgLender(asyncpg, given, key=None)
+    return AsyncpgLender(asyncpg, given, key=given) if isinstance(given, asyncpg.Connection) else None
 
 
 class AsyncpgLender:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from treadle.stores.borrowed.link import Borrowed, Link, Values, refuse_autocommit, refuse_failed
+from treadle.stores.borrowed.link import Borrowed, Link, Values, has_failed, refuse_autocommit, refuse_failed
 from treadle.stores.borrowed.sqlite import SqliteLink
 
 T = TypeVar("T")
@@ -50,9 +50,17 @@ class DjangoLender:
         if self._wrapper.get_autocommit() and not self._wrapper.in_atomic_block:
             raise refuse_autocommit(self.what)
         if self._wrapper.vendor != "sqlite":
-            return step(DjangoLink(self._wrapper))
+            return self._lend(step)
         with self._wrapper.wrap_database_errors:
             return step(SqliteLink(self._wrapper.connection, self.what))
+
+    def _lend(self, step: Callable[[Link], T]) -> T:
+        try:
+            return step(DjangoLink(self._wrapper))
+        except Exception as error:
+            if has_failed(error):
+                raise refuse_failed(self.what) from error
+            raise
 
 
 class DjangoLink:
@@ -66,7 +74,7 @@ class DjangoLink:
     def execute(self, sql: str, values: Values = (), /) -> Any:  # noqa: ANN401 - a cursor
         """Run a statement; its cursor."""
         cursor = self._wrapper.cursor()
-        cursor.execute(sql, values)
+        cursor.execute(sql, values or None)
         return cursor
 
     def executemany(self, sql: str, rows: Any, /) -> Any:  # noqa: ANN401 - as a driver takes and gives

@@ -84,6 +84,12 @@ class Awaits(Protocol):
 Borrowed = Lends | LendsAsync | Awaits
 
 
+def fetched(result: Any) -> list[Any]:  # noqa: ANN401 - a driver's cursor, or SQLAlchemy's result
+    """The rows of what was executed; none where it gives none."""
+    gives = result.returns_rows if hasattr(result, "returns_rows") else result.description is not None
+    return list(result.fetchall()) if gives else []
+
+
 def named(kind: str) -> str:
     """A kind of thing with its article."""
     return f"{'an' if kind[:1] in 'AEIOUaeiou' else 'a'} {kind}"

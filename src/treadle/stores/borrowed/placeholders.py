@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-_MARK = re.compile(r"%\((\w+)\)s|%%")
+# A parameter of type json would be encoded once more by a codec of the user's.
+_MARK = re.compile(r"%\((\w+)\)s(::jsonb?\b)?|%%")
 
 
 def positional(sql: str, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
@@ -18,8 +19,11 @@ def positional(sql: str, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...
 def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
     names: dict[str, int] = {}
 
-    def number(mark: re.Match[str]) -> str:
+    def numbered(mark: re.Match[str]) -> str:
         name = mark.group(1)
-        return "%" if name is None else f"${names.setdefault(name, len(names) + 1)}"
+        if name is None:
+            return "%"
+        number, cast = names.setdefault(name, len(names) + 1), mark.group(2)
+        return f"${number}::text{cast}" if cast else f"${number}"
 
-    return _MARK.sub(number, sql), tuple(names)
+    return _MARK.sub(numbered, sql), tuple(names)

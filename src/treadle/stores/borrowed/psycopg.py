@@ -48,7 +48,7 @@ class PsycopgLink:
     def execute(self, sql: str, values: Values = (), /) -> Any:  # noqa: ANN401 - a cursor
         """Run a statement; its cursor."""
         cursor = self._psycopg.Cursor(self.key, row_factory=self._psycopg.rows.tuple_row)
-        return cursor.execute(sql, values)
+        return cursor.execute(sql, values or None)
 
     def executemany(self, sql: str, rows: Any, /) -> Any:  # noqa: ANN401 - a cursor
         """Run a statement for each of these rows."""
@@ -79,7 +79,7 @@ class AsyncPsycopgLender:
     async def fetch(self, sql: str, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Run a statement; the rows that it gives."""
         async with self._psycopg.AsyncCursor(self.key, row_factory=self._psycopg.rows.tuple_row) as cursor:
-            await cursor.execute(sql, values)
+            await cursor.execute(sql, values or None)
             rows: Sequence[Sequence[Any]] = await cursor.fetchall() if cursor.description else ()
             return rows
 
