@@ -19,7 +19,9 @@ from treadle.stores.oban_notices import PLAIN_LIMIT, READ_LIMIT, channel, read, 
 GOLDEN = Path(__file__).parent.parent / "golden" / "oban-notifications.jsonl"
 RECORDED = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
 
-messages = st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
+words = st.text(max_size=20)
+values = st.recursive(st.none() | st.booleans() | st.integers() | words, st.lists, max_leaves=8)
+messages = st.dictionaries(words, values, max_size=5)
 
 
 def packed(text: str) -> str:
