@@ -65,6 +65,10 @@ class JobCancelled(TreadleError):
     """The awaited job was cancelled."""
 
 
+class ResultGone(TreadleError):
+    """The awaited job is gone from the store, and its value too: somebody pruned or deleted it."""
+
+
 class JobTimeout(TreadleError, TimeoutError):
     """The attempt ran longer than the job's `timeout`."""
 

@@ -8,12 +8,14 @@ from treadle.app.surface import App
 from treadle.app.unserved import Patience
 from treadle.core.job import Inserted
 from treadle.core.states import State
-from treadle.errors import ConfigError, JobCancelled, JobFailed
-from treadle.stores.contract import JobQuery, Result
+from treadle.errors import ConfigError, JobCancelled, JobFailed, ResultGone
+from treadle.stores.contract import Ability, JobQuery, Result
 
 T = TypeVar("T")
 
 _GLANCE = 1.0
+# A job that is looked for right after its transaction was committed may not be seen at once.
+_MISSES = 2
 
 
 class Unborn:
@@ -120,11 +122,19 @@ class ResultHandle(Handle, Generic[T]):
     async def _ended(self) -> Result:
         store = await self._app.astore()
         patience = Patience(self._app, self.id, self._queue)
+        missing = 0
         while True:
             watch = store.watch()
             result = await store.result(self.id)
             if result is not None:
                 return result
+            if Ability.HISTORY in store.abilities:
+                missing = 0 if await store.find(JobQuery(ids=(self.id,))) else missing + 1
+            if missing >= _MISSES:
+                raise ResultGone(
+                    f"expected job {self.id} to stand in the store, or its value, got neither: it was pruned or "
+                    f"deleted, maybe by another program that uses this table"
+                )
             await patience.look(store)
             await watch.wait(_GLANCE)
 

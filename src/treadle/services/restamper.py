@@ -5,6 +5,9 @@ from collections.abc import Callable
 from treadle.stores.contract import Keeps
 from treadle.supervise.periodic import OnError, Periodic
 
+OFTEN = 10.0
+"""Seconds: oban-py forgets a worker from which it has not heard for a minute."""
+
 
 def restamper(store: Keeps, age: float, *, jitter: Callable[[], float], on_error: OnError) -> Periodic:
     """Stamp jobs so often that none that runs bears a stamp of more than `age` seconds."""
@@ -12,4 +15,4 @@ def restamper(store: Keeps, age: float, *, jitter: Callable[[], float], on_error
     async def step() -> None:
         await store.restamp(age / 2)
 
-    return Periodic("restamper", step, every=age / 3, jitter=jitter, on_error=on_error)
+    return Periodic("restamper", step, every=min(age / 3, OFTEN), jitter=jitter, on_error=on_error)

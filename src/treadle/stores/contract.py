@@ -33,6 +33,9 @@ class Ability(StrEnum):
     PRIORITY = "priority"
     """Jobs of a lower `priority` are claimed first."""
 
+    HISTORY = "history"
+    """Jobs that ended stay to be found until they are pruned or deleted: one that is not found is gone."""
+
     TRANSACTIONS = "transactions"
     """Jobs can be inserted in a transaction of the user's own database."""
 

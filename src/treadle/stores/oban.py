@@ -226,8 +226,15 @@ def job_of(row: Sequence[Any], queue: str, attempt: int, at: datetime | None) ->
 
 def marked_job(job: Job, tags: tuple[str, ...], meta: dict[str, Any]) -> Job:
     """A job with its tags and with what its `meta` says, of which our own keys are no part."""
-    rerun = meta.pop(_RERUN, True) is not False
+    rerun = _take_ours(meta)
     return msgspec.structs.replace(job, rerun=rerun, tags=tags, meta=meta)
+
+
+def _take_ours(meta: dict[str, Any]) -> bool:
+    """Take out what the table notes of a job beside what its enqueuer said; whether it may run again."""
+    if meta.pop("recorded", False) is True:
+        meta.pop("return", None)
+    return meta.pop(_RERUN, True) is not False
 
 
 def _waited(due: object, at: datetime | None) -> float:
@@ -246,7 +253,7 @@ def view_of(row: Sequence[Any]) -> JobView:
     job_id, state, queue, worker, args, meta, tags, errors, attempt, most, priority, *moments = row
     inserted, scheduled, attempted, by, cancelled, completed, discarded = moments
     holders, shown = _json(by, list), _json(meta, dict)
-    shown.pop(_RERUN, None)
+    _take_ours(shown)
     return JobView(
         id=str(job_id),
         state=State(state),

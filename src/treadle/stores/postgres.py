@@ -22,6 +22,7 @@ from treadle.stores import postgres_controls as controls
 from treadle.stores import postgres_crons as crons
 from treadle.stores import postgres_doctor as doctor
 from treadle.stores import postgres_jobs as table
+from treadle.stores import postgres_producers as producers
 from treadle.stores import sql_search as search
 from treadle.stores.bell import Bell
 from treadle.stores.borrowed.link import Borrowed
@@ -69,7 +70,7 @@ class PostgresStore:
     """
 
     shape = Shape.MAPPING
-    abilities = frozenset({Ability.PRIORITY, Ability.TRANSACTIONS})
+    abilities = frozenset({Ability.PRIORITY, Ability.HISTORY, Ability.TRANSACTIONS})
 
     def __init__(
         self,
@@ -85,13 +86,16 @@ class PostgresStore:
         self._clock = clock
         self._draw = draw
         self._turn = 0
+        # Known once the tables were looked at.
+        self._registers = False
         self._begin()
         _begin_again_after_fork(self)
         weakref.finalize(self, _finish, self._desks)
 
     async def open(self) -> None:
         """Connect, and make the tables that lack."""
-        await self._back.run(table.open_tables)
+        shape = await self._back.run(table.open_tables)
+        self._registers = shape.producers
 
     async def aclose(self) -> None:
         """End what waits on the running loop."""
@@ -138,7 +142,10 @@ class PostgresStore:
 
     async def leave(self, owner: str) -> int:
         """Give every claim of this owner back untouched, and forget the owner."""
-        return await self._change(self._front, claims.leave, owner)
+        left = await self._change(self._front, claims.leave, owner)
+        if self._registers:
+            await self._back.run(producers.unregister, [owner])
+        return left
 
     def watch(self) -> Watch:
         """Changes by this process are told at once, those by others when they are heard of, or within a second."""
@@ -156,6 +163,8 @@ class PostgresStore:
     async def report(self, report: OwnerReport) -> Sequence[str]:
         """Note what is served and was done."""
         await self._back.run(activity.report, report)
+        if self._registers:
+            await self._back.run(producers.register, report)
         return ()
 
     async def stage(self, limit: int) -> int:
@@ -164,10 +173,15 @@ class PostgresStore:
 
     async def rescue(self, limit: int) -> Rescued:
         """Fence the owners whose lease ran out and give back their claims."""
-        return await self._change(self._back, claims.rescue, limit)
+        rescued = await self._change(self._back, claims.rescue, limit)
+        if self._registers and rescued.owners:
+            await self._back.run(producers.unregister, rescued.owners)
+        return rescued
 
     async def restamp(self, age: float) -> int:
         """Stamp anew what living owners have been running for so long: Oban's rescuers judge by that alone."""
+        if self._registers:
+            await self._back.run(producers.refresh)
         return await self._back.run(claims.restamp, age)
 
     async def prune(self, older_than: Mapping[State, float], limit: int) -> int:

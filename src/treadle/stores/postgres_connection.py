@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from treadle.errors import ConfigError
 from treadle.stores import migrations
 from treadle.stores.postgres_errors import AGAIN, NoAnswer, code_of, loses_connection, translated, unreachable
+from treadle.stores.shapes import TableShape
 from treadle.stores.statements import statement_in
 
 CONNECT_PATIENCE = 1.0
@@ -112,11 +113,11 @@ class Session:
         """Its only row."""
         return self.rows(name, values, prepare=prepare)[0]
 
-    def install(self) -> None:
-        """Make the tables that lack. Raises StoreError for a job table that is of another kind."""
+    def install(self) -> TableShape:
+        """Make the tables that lack; how the job table was made. Raises StoreError for one of another kind."""
         if not isinstance(self._link, Link):
             raise TypeError("expected tables to be made on a connection of the store's own")
-        migrations.install(self._link, self._schema)
+        return migrations.install(self._link, self._schema).shape
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:

@@ -5,16 +5,18 @@ from typing import Literal
 
 from treadle.core.states import FINAL, State
 from treadle.stores.contract import Result, Work
+from treadle.stores.erlang import returned
 from treadle.stores.oban import last_error, row_id, state_of
 from treadle.stores.postgres_connection import Session
 from treadle.stores.postgres_controls import tell_owners
 from treadle.stores.postgres_query import PostgresTable
+from treadle.stores.shapes import TableShape
 from treadle.stores.sql_search import Where
 
 
-def open_tables(session: Session) -> None:
-    """Make what lacks; of many processes that begin at once one does."""
-    session.install()
+def open_tables(session: Session) -> TableShape:
+    """Make what lacks; of many processes that begin at once one does. How the job table was made."""
+    return session.install()
 
 
 def stage(session: Session, limit: int) -> int:
@@ -69,9 +71,10 @@ def result(session: Session, job_id: str) -> Result | None:
     rows = session.rows("result", {"id": row_id(job_id)})
     if not rows:
         return None
-    state, errors, value = state_of(rows[0][0]), rows[0][1], rows[0][2]
+    [(text, errors, value, term)] = rows
+    state = state_of(text)
     if state is State.COMPLETED:
-        return Result(state, value=value)
+        return Result(state, value=value if term is None else returned(term))
     if state in FINAL:
         return Result(state, error=last_error(errors))
     return None

@@ -8,6 +8,7 @@ import msgspec
 from treadle.core.outcomes import Cancelled, Completed, Discarded, Released, Retried, SetAside, Snoozed
 from treadle.core.states import FINAL
 from treadle.stores.contract import APPLIED, REPEATED, Settled, Settlement
+from treadle.stores.erlang import recorded as recorded_term
 from treadle.stores.oban import failure_text, state_after, state_of, utf8
 from treadle.stores.postgres_connection import Session
 
@@ -56,7 +57,10 @@ def settle(session: Session, settlements: Sequence[Settlement]) -> list[Settled]
 def complete_recorded(session: Session, settlements: Sequence[Settlement]) -> Iterable[int]:
     """Complete jobs whose values are kept, durably; the rows that were."""
     results = [s.outcome.result for s in settlements if isinstance(s.outcome, Completed)]
-    return [row[0] for row in session.rows("complete_recorded", {**_claims(settlements), "values": results})]
+    terms = [recorded_term(value or b"null") for value in results]
+    return [
+        row[0] for row in session.rows("complete_recorded", {**_claims(settlements), "values": results, "terms": terms})
+    ]
 
 
 def _misses(session: Session, missed: Sequence[Settlement]) -> dict[tuple[str, str], Settled]:

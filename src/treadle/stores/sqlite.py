@@ -280,7 +280,8 @@ class SqliteStore:
 
 def _abilities(path: str) -> frozenset[Ability]:
     # What is in memory has no second connection that could be lent.
-    return frozenset({Ability.PRIORITY} if path == IN_MEMORY else {Ability.PRIORITY, Ability.TRANSACTIONS})
+    abilities = {Ability.PRIORITY, Ability.HISTORY}
+    return frozenset(abilities if path == IN_MEMORY else {*abilities, Ability.TRANSACTIONS})
 
 
 def _finish(writing: Lane, reading: Lane, database: Database) -> None:

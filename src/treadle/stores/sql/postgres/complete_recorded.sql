@@ -1,6 +1,9 @@
+-- The value stands in `meta` for Oban's programs and dashboards; our own copy outlives the row, which others may prune.
 WITH done AS (
-  UPDATE {schema}.oban_jobs j SET state = 'completed', completed_at = timezone('UTC', now())
-  FROM unnest(%(ids)s::bigint[], %(claims)s::text[], %(values)s::bytea[]) AS g(id, claim, value)
+  UPDATE {schema}.oban_jobs j SET state = 'completed', completed_at = timezone('UTC', now()),
+    meta = coalesce(j.meta, '{}') || jsonb_build_object('recorded', true, 'return', g.term)
+  FROM unnest(%(ids)s::bigint[], %(claims)s::text[], %(values)s::bytea[], %(terms)s::text[])
+    AS g(id, claim, value, term)
   WHERE j.id = g.id AND j.state = 'executing' AND j.attempted_by[3] = g.claim
   RETURNING j.id, g.value
 ),

@@ -21,7 +21,7 @@ back AS (
     attempt = CASE WHEN d.lost THEN j.attempt ELSE greatest(j.attempt - 1, 0) END,
     cancelled_at = CASE WHEN d.wished THEN timezone('UTC', now()) ELSE j.cancelled_at END,
     discarded_at = CASE WHEN d.lost THEN timezone('UTC', now()) ELSE j.discarded_at END,
-    attempted_by = CASE WHEN d.lost THEN j.attempted_by[1:2] ELSE j.attempted_by END,
+    attempted_by = CASE WHEN d.lost THEN j.attempted_by[1:2] || 'lost'::text ELSE j.attempted_by END,
     errors = CASE WHEN d.lost THEN j.errors || jsonb_build_object(
       'at', to_char(timezone('UTC', now()), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'attempt', j.attempt, 'error', %(lost)s::text)
       ELSE j.errors END

@@ -1,0 +1,30 @@
+"""Our workers in `oban_producers`, the table by which oban-py and Oban's dashboards know who serves which queue."""
+
+from collections.abc import Sequence
+
+from treadle.stores.contract import OwnerReport
+from treadle.stores.oban import producer
+from treadle.stores.postgres_connection import Session
+
+
+def register(session: Session, shown: OwnerReport) -> None:
+    """Show the queues that an owner serves, or show again what others deleted."""
+    values = {
+        "owner": shown.owner,
+        "queues": list(shown.queues),
+        "producers": [producer(shown.owner, queue) for queue in shown.queues],
+        "limit": shown.concurrency,
+        "quiet": shown.quiet,
+        "started": shown.started,
+    }
+    session.rows("register", values)
+
+
+def unregister(session: Session, owners: Sequence[str]) -> None:
+    """Take away what these owners showed."""
+    session.rows("unregister", {"owners": list(owners)})
+
+
+def refresh(session: Session) -> None:
+    """Say that living owners still serve their queues."""
+    session.rows("refresh_producers")

@@ -1,0 +1,1 @@
+DELETE FROM {schema}.oban_producers WHERE node = ANY (%(owners)s)

@@ -1,0 +1,226 @@
+"""The PostgreSQL store beside Oban's programs on one table: what it shows them, and what it leaves to them."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.stores.places import Postgres
+from treadle import Treadle
+from treadle.core.outcomes import Completed, Discarded
+from treadle.core.states import State
+from treadle.errors import ResultGone
+from treadle.stores.contract import JobQuery, OwnerReport, Store
+from treadle.stores.erlang import recorded
+from treadle.testing.checks.bench import FAILURE, OTHER, OWNER, SHORT, Bench
+
+AGES = dict.fromkeys((State.COMPLETED, State.DISCARDED, State.CANCELLED), SHORT)
+
+
+class Scene:
+    """A store with one enrolled owner, and a connection to look at its tables."""
+
+    def __init__(self, place: Postgres, store: Store, connection: "psycopg.Connection[Any]") -> None:
+        self.place = place
+        self.store = store
+        self.bench = Bench(store)
+        self._connection = connection
+
+    def rows(self, text: str, *values: object) -> list[Any]:
+        cursor = self._connection.execute(text.encode(), values or None)
+        return cursor.fetchall() if cursor.description else []
+
+    def foreign(self, state: str, *, queue: str = "elixir", holders: str | None = "{ex-1,uuid}") -> str:
+        """A row of another program, an hour old."""
+        [(row,)] = self.rows(
+            "INSERT INTO oban_jobs (worker, queue, state, attempted_by, attempted_at, completed_at, cancelled_at, "
+            "discarded_at) SELECT 'MyApp.Mailer', %s, %s, %s, t, t, t, t "
+            "FROM (SELECT timezone('UTC', now()) - interval '1 hour' AS t) AS past RETURNING id",
+            *(queue, state, holders),
+        )
+        return str(row)
+
+    def left(self) -> set[str]:
+        return {str(row) for (row,) in self.rows("SELECT id FROM oban_jobs")}
+
+    async def report(self, owner: str = OWNER, *, quiet: bool = False) -> None:
+        await self.store.report(
+            OwnerReport(
+                owner=owner,
+                queues=("default", "mail"),
+                concurrency=7,
+                running=(),
+                quiet=quiet,
+                started=1_795_348_800.0,
+                rss=1,
+                completed=0,
+                failed=0,
+            )
+        )
+
+
+def play(url: str, story: Callable[[Scene], Awaitable[None]]) -> None:
+    async def run() -> None:
+        place = Postgres(url)
+        async with place.store() as store:
+            with psycopg.connect(url, autocommit=True) as connection:
+                scene = Scene(place, store, connection)
+                await scene.bench.enroll()
+                await story(scene)
+
+    asyncio.run(run())
+
+
+def test_a_worker_shows_its_queues_as_producers_that_its_jobs_name(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        await scene.report()
+        await scene.bench.put()
+        await scene.bench.take()
+        shown = scene.rows("SELECT name, node, queue, meta, started_at::text FROM oban_producers ORDER BY queue")
+        meta = {"local_limit": 7, "paused": False}
+        assert shown == [("Oban", OWNER, queue, meta, "2026-11-22 12:00:00") for queue in ("default", "mail")]
+        joined = "SELECT p.queue FROM oban_jobs j JOIN oban_producers p ON p.uuid::text = j.attempted_by[2]"
+        assert scene.rows(joined) == [("default",)]
+
+    play(postgres_url, story)
+
+
+def test_producers_come_back_are_kept_fresh_and_go_with_their_worker(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        foreign = "INSERT INTO oban_producers (uuid, node, queue) VALUES (gen_random_uuid(), 'py-1', 'python')"
+        scene.rows(foreign)
+        await scene.report()
+        scene.rows("DELETE FROM oban_producers WHERE node = %s AND queue = 'mail'", OWNER)
+        await scene.report(quiet=True)
+        assert scene.rows("SELECT meta->'paused' FROM oban_producers WHERE node = %s", OWNER) == [(True,), (True,)]
+        scene.rows("UPDATE oban_producers SET updated_at = updated_at - interval '50 seconds'")
+        await scene.store.restamp(60.0)
+        stale = "SELECT node FROM oban_producers WHERE updated_at < timezone('UTC', now()) - interval '15 seconds'"
+        assert scene.rows(stale) == [("py-1",)], "others speak for themselves"
+        await scene.store.leave(OWNER)
+        assert scene.rows("SELECT node FROM oban_producers") == [("py-1",)]
+
+    play(postgres_url, story)
+
+
+def test_the_producers_of_a_dead_worker_go_when_it_is_rescued(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        await Bench(scene.store, OTHER).enroll(SHORT)
+        await scene.report()
+        await scene.report(OTHER)
+        await scene.place.elapse(2 * SHORT)
+        assert (await scene.store.rescue(10)).owners == (OTHER,)
+        assert scene.rows("SELECT DISTINCT node FROM oban_producers") == [(OWNER,)]
+
+    play(postgres_url, story)
+
+
+def test_what_others_run_is_neither_rescued_nor_stamped(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        running = scene.foreign("executing")
+        before = scene.rows("SELECT state::text, attempted_at, attempted_by FROM oban_jobs")
+        assert (await scene.store.rescue(10)).claims == 0
+        assert await scene.store.restamp(1.0) == 0
+        assert scene.rows("SELECT state::text, attempted_at, attempted_by FROM oban_jobs") == before
+        assert scene.left() == {running}
+
+    play(postgres_url, story)
+
+
+@pytest.mark.parametrize("state", ["completed", "discarded", "cancelled"])
+def test_what_others_ran_is_not_pruned(state: str, postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        await scene.report()
+        theirs = {scene.foreign(state), scene.foreign(state, queue="default"), scene.foreign(state, holders="{ex-1}")}
+        theirs |= {scene.foreign(state, holders=None), scene.foreign(state, holders="{}")}
+        for holders in (None, "{}"):
+            scene.foreign(state, queue="default", holders=holders)
+        scene.foreign(state, holders="{a:1:x,uuid,0123456789ab}")
+        assert await scene.store.prune(AGES, 100) == 3, (
+            "what ran here, and what never ran in a queue that is served here"
+        )
+        assert scene.left() == theirs
+
+    play(postgres_url, story)
+
+
+def test_a_job_that_was_lost_is_still_ours_to_prune(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        await scene.store.insert([scene.bench.job(rerun=False)])
+        await scene.bench.take()
+        await scene.store.leave(OWNER)
+        assert scene.rows("SELECT state::text FROM oban_jobs") == [("discarded",)]
+        await scene.place.elapse(2 * SHORT)
+        assert await scene.store.prune(AGES, 10) == 1
+
+    play(postgres_url, story)
+
+
+def test_a_value_stands_where_oban_keeps_it(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        value = json.dumps({"a": 1, "b": ["x", True, None, 1.5]}).encode()
+        await scene.store.insert([scene.bench.job(meta={"for": "tests"})])
+        [claim] = await scene.bench.take()
+        assert await scene.bench.end([claim], Completed(value)) == ["applied"]
+        assert scene.rows("SELECT meta FROM oban_jobs") == [
+            (
+                {
+                    "for": "tests",
+                    "recorded": True,
+                    "return": "g3QAAAACbQAAAAFhYQFtAAAAAWJsAAAABG0AAAABeHMEdHJ1ZXMDbmlsRj/4AAAAAAAAag",
+                },
+            )
+        ]
+        [shown] = await scene.store.find(JobQuery())
+        assert shown.meta == {"for": "tests"}
+
+    play(postgres_url, story)
+
+
+def test_a_value_that_another_program_recorded_is_read(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        job_id = scene.foreign("completed")
+        meta = json.dumps({"recorded": True, "return": recorded(b'{"sum":7}')})
+        scene.rows("UPDATE oban_jobs SET meta = %s", meta)
+        ended = await scene.store.result(job_id)
+        assert ended is not None
+        assert (ended.state, json.loads(ended.value or b"")) == (State.COMPLETED, {"sum": 7})
+
+    play(postgres_url, story)
+
+
+def test_a_value_outlives_the_row_that_another_program_pruned(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        await scene.bench.put(2)
+        kept, lost = await scene.bench.take()
+        await scene.bench.end([kept], Completed(b"7"))
+        await scene.bench.end([lost], Discarded(FAILURE))
+        scene.rows("DELETE FROM oban_jobs")
+        ended = await scene.store.result(kept.job.id)
+        assert ended is not None
+        assert ended.value == b"7"
+        assert await scene.store.result(lost.job.id) is None
+
+    play(postgres_url, story)
+
+
+def test_who_waits_for_a_job_that_is_gone_is_told(postgres_url: str) -> None:
+    app = Treadle(postgres_url)
+
+    @app.job(record=True)
+    def total(number: int) -> int:
+        return number
+
+    async def run() -> None:
+        handle = await total.aenqueue(1)
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute("DELETE FROM oban_jobs")
+        with pytest.raises(ResultGone, match=f"expected job {handle.id} to stand in the store"):
+            await handle.aresult(timeout=30)
+        await app.aclose()
+
+    asyncio.run(run())
+    app.close()
