@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres_proxy import PostgresProxy
 from tests.proxy import CutProxy
 from tests.servers import free_port
 from treadle import JobFunction, Treadle
@@ -90,6 +91,53 @@ def test_a_server_that_answers_no_more_is_given_up(redis_proxy: CutProxy) -> Non
             asyncio.run(asyncio.wait_for(twice(job), 2 * LIMIT))
     for error in (blocking, caught.value):
         assert re.search(rf"Redis at {re.escape(redis_proxy.url)}\b", str(error))
+
+
+def test_a_postgresql_that_refuses_is_named_without_its_password() -> None:
+    port = free_port()
+    for error in both_ways(f"postgresql://shop:canary@127.0.0.1:{port}/shop"):
+        assert isinstance(error, StoreUnavailable)
+        where = rf"postgresql://shop:\*\*\*@127\.0\.0\.1:{port}/shop"
+        assert re.fullmatch(rf"cannot reach PostgreSQL at {where} \(.+\): {REMEDY}", str(error))
+
+
+def test_a_database_that_is_not_there_is_named(postgres_url: str) -> None:
+    for error in both_ways(f"{postgres_url}-not-there"):
+        assert not isinstance(error, StoreUnavailable)
+        assert re.fullmatch(
+            r"PostgreSQL at .+ refuses the connection \(.+ does not exist\): is the URL right\?", str(error)
+        )
+
+
+def test_a_postgresql_that_never_answers_is_given_up(postgres_proxy: PostgresProxy) -> None:
+    postgres_proxy.black_hole()
+    for error in both_ways(postgres_proxy.url):
+        assert isinstance(error, StoreUnavailable)
+        assert re.fullmatch(rf"cannot reach PostgreSQL at .+ \(it stayed silent for 1 s\): {REMEDY}", str(error))
+
+
+def test_a_postgresql_that_answers_no_more_is_given_up(postgres_proxy: PostgresProxy) -> None:
+    async def twice(job: Job) -> None:
+        await job.aenqueue()
+        postgres_proxy.black_hole()
+        await job.aenqueue()
+
+    with job_on(postgres_proxy.url) as job:
+        job.enqueue()
+        postgres_proxy.black_hole()
+        blocking = failure(job.enqueue)
+        postgres_proxy.forward()
+        with pytest.raises(StoreUnavailable) as caught:
+            asyncio.run(asyncio.wait_for(twice(job), 2 * LIMIT))
+    for error in (blocking, caught.value):
+        assert "PostgreSQL at postgresql://treadle@127.0.0.1:" in str(error)
+
+
+def test_what_is_no_postgresql_is_named() -> None:
+    with web_server() as port:
+        for error in both_ways(f"postgresql://shop@127.0.0.1:{port}/shop"):
+            assert f"PostgreSQL at postgresql://shop@127.0.0.1:{port}/shop" in str(error)
+            assert str(error).endswith("is the URL right?")
 
 
 def test_what_is_no_redis_is_named() -> None:

@@ -15,7 +15,7 @@ from treadle.core.cron_entry import CronEntry
 from treadle.core.found import Page, Tally
 from treadle.core.job import Inserted, NewJob
 from treadle.core.states import State
-from treadle.errors import StoreUnavailable
+from treadle.errors import StoreError, StoreUnavailable
 from treadle.stores import postgres_activity as activity
 from treadle.stores import postgres_claims as claims
 from treadle.stores import postgres_controls as controls
@@ -45,19 +45,21 @@ from treadle.stores.contract import (
 )
 from treadle.stores.lane import Lane
 from treadle.stores.polling import until_orders
-from treadle.stores.postgres_connection import Seat, Server, Session, server_at
+from treadle.stores.postgres_connection import LOCK_PATIENCE, Seat, Server, Session, server_at
 from treadle.stores.postgres_hearing import listener_of
 from treadle.stores.postgres_inserts import PATIENCE, Insert, check_kept
 from treadle.stores.postgres_lent import LentInserts, identity
 from treadle.stores.postgres_listener import Listener
 from treadle.stores.postgres_query import PostgresTable, where_of
-from treadle.stores.postgres_settle import settle
+from treadle.stores.postgres_settle import Settle
 from treadle.stores.postgres_watch import PostgresWatch
 from treadle.stores.ticks import Crontab, Firing
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# Claims and beats must not stand behind a settlement that waits for a row.
+FRONT_LOCK_PATIENCE = 0.25
 # Connections for threads that enqueue; more threads take turns.
 _THREAD_SEATS = 8
 
@@ -138,7 +140,13 @@ class PostgresStore:
 
     async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:  # noqa: ARG002
         """Give claims back with their outcomes. A claim alone says whose it is: no two owners share one."""
-        return await self._change(self._front, settle, settlements)
+        settled = await self._change(self._front, Settle(settlements))
+        if settled is None:
+            raise StoreError(
+                f"expected the rows of {len(settlements)} jobs to be free, got some that another transaction keeps "
+                f"locked; the others were settled"
+            )
+        return settled
 
     async def leave(self, owner: str) -> int:
         """Give every claim of this owner back untouched, and forget the owner."""
@@ -278,7 +286,7 @@ class PostgresStore:
         return done
 
     def _begin(self) -> None:
-        self._front = _Desk("treadle-postgres", self._server)
+        self._front = _Desk("treadle-postgres", self._server, FRONT_LOCK_PATIENCE)
         self._inserting = _Desk("treadle-postgres-insert", self._server)
         self._back = _Desk("treadle-postgres-back", self._server)
         self._threads = _Seats(self._server)
@@ -292,9 +300,9 @@ class PostgresStore:
 class _Desk:
     """A connection with a thread of its own, for every loop of the process."""
 
-    def __init__(self, name: str, server: Server) -> None:
+    def __init__(self, name: str, server: Server, lock_patience: float = LOCK_PATIENCE) -> None:
         self._lane = Lane(name)
-        self._seat = Seat(server)
+        self._seat = Seat(server, lock_patience)
 
     async def run(self, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._lane.run(lambda: self._seat.run(lambda session: step(session, *args, **kwargs)))

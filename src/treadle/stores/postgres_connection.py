@@ -30,15 +30,10 @@ CONNECT_PATIENCE = 1.0
 PATIENCE = 12.0
 """Seconds that a step's statement may take before the connection is given up; the server's own limit comes first."""
 
-_SETTINGS = {
-    "statement_timeout": "10s",
-    "lock_timeout": "2s",
-    "idle_in_transaction_session_timeout": "30s",
-}
-_AS_OPTIONS = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
-_AS_TRANSACTION = "START TRANSACTION; " + "; ".join(
-    f"SET LOCAL {name} = '{value}'" for name, value in _SETTINGS.items()
-)
+LOCK_PATIENCE = 2.0
+"""Seconds that a statement waits for a lock that others hold."""
+
+_SETTINGS = {"statement_timeout": "10s", "idle_in_transaction_session_timeout": "30s"}
 # How psycopg wakes up to let a Ctrl-C through: psycopg/_connection_base.py, _WAIT_INTERVAL.
 _INTERVAL = 0.1
 _PAUSES = (0.0, 0.02, 0.1)
@@ -129,8 +124,9 @@ class Session:
 class Seat:
     """A place for one connection; to be used by one thread at a time."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, lock_patience: float = LOCK_PATIENCE) -> None:
         self._server = server
+        self._settings = _SETTINGS | {"lock_timeout": f"{lock_patience * 1000:.0f}ms"}
         self._pooled = server.pooled
         self._link: Link | None = None
         self._pid = os.getpid()
@@ -166,7 +162,8 @@ class Seat:
         session = Session(link, self._server.schema)
         if not self._pooled:
             return step(session)
-        link.execute(_AS_TRANSACTION.encode())
+        limits = [f"SET LOCAL {name} = '{value}'" for name, value in self._settings.items()]
+        link.execute("; ".join(["START TRANSACTION", *limits]).encode())
         try:
             result = step(session)
             link.execute(b"COMMIT")
@@ -189,7 +186,8 @@ class Seat:
             if self._pooled:
                 return self._dial({})
             try:
-                link = self._dial({"options": f"{self._server.options.get('options', '')} {_AS_OPTIONS}".strip()})
+                limits = [f"-c {name}={value}" for name, value in self._settings.items()]
+                link = self._dial({"options": " ".join([*limits, self._server.options.get("options", "")])})
             except psycopg.OperationalError as error:
                 if self._pooled is False or "unsupported startup parameter" not in str(error):
                     raise
@@ -250,15 +248,9 @@ def _limited(gen: Generator[Any, Any, T], patience: float) -> Generator[Any, Any
 
 
 def _is_dead(link: Link) -> bool:
-    """Whether the server hung up while nobody used the connection."""
+    """Whether the server hung up while nobody used the connection: to one that is idle it has nothing else to say."""
     if link.closed:
         return True
     poll = select.poll()
     poll.register(link.fileno(), select.POLLIN)
-    if not poll.poll(0):
-        return False
-    try:
-        link.pgconn.consume_input()
-    except psycopg.Error:
-        return True
-    return link.closed
+    return bool(poll.poll(0))

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from treadle.core.outcomes import Cancelled, Completed, Discarded, Released, Retried, SetAside, Snoozed
-from treadle.core.states import FINAL
+from treadle.core.states import FINAL, State
 from treadle.stores.contract import APPLIED, REPEATED, Settled, Settlement
 from treadle.stores.erlang import recorded as recorded_term
 from treadle.stores.oban import failure_text, state_after, state_of, utf8
@@ -34,8 +34,30 @@ class _Other(msgspec.Struct):
     deaths: int | None = None
 
 
-def settle(session: Session, settlements: Sequence[Settlement]) -> list[Settled]:
-    """Apply them; one answer for each, in order."""
+class Settle:
+    """One call of `settle`. The first try waits a moment for locks of others; the next leaves out what is locked."""
+
+    def __init__(self, settlements: Sequence[Settlement]) -> None:
+        self._settlements = settlements
+        self._waited = False
+
+    def __call__(self, session: Session) -> list[Settled] | None:
+        """One answer for each, in order; None where rows are locked, and all the others were settled."""
+        if not self._waited:
+            self._waited = True
+            return _settle(session, self._settlements)
+        with session.together():
+            ids = [_row(s) for s in self._settlements]
+            free = {row[0] for row in session.rows("lock_free", {"ids": ids})}
+            there = [s for s in self._settlements if _row(s) in free]
+            answers = {s.claim.key: answer for s, answer in zip(there, _settle(session, there), strict=True)}
+        missed = [s for s in self._settlements if _row(s) not in free]
+        answers |= _misses(session, missed)
+        locked = any(answers[s.claim.key].state is State.EXECUTING for s in missed)
+        return None if locked else [answers[s.claim.key] for s in self._settlements]
+
+
+def _settle(session: Session, settlements: Sequence[Settlement]) -> list[Settled]:
     by_id = sorted(settlements, key=_row)
     completed = [s for s in by_id if isinstance(s.outcome, Completed)]
     plain = [s for s in completed if s.outcome == Completed()]
@@ -49,8 +71,7 @@ def settle(session: Session, settlements: Sequence[Settlement]) -> list[Settled]
     if others:
         values = {"settlements": _encode([_other(s) for s in others]).decode()}
         done.update(row[0] for row in session.rows("settle", values))
-    missed = [s for s in by_id if _row(s) not in done]
-    answers = _misses(session, missed) if missed else {}
+    answers = _misses(session, [s for s in by_id if _row(s) not in done])
     return [answers.get(s.claim.key, APPLIED) for s in settlements]
 
 
@@ -65,6 +86,8 @@ def complete_recorded(session: Session, settlements: Sequence[Settlement]) -> It
 
 def _misses(session: Session, missed: Sequence[Settlement]) -> dict[tuple[str, str], Settled]:
     """Not held: applied before, or taken from us. A final state that fits, under our claim, was set by us."""
+    if not missed:
+        return {}
     rows = session.rows("look_again", _claims(missed))
     found = {(str(job_id), claim): (marked, state_of(state), ours) for job_id, claim, marked, state, ours in rows}
     answers = {}
