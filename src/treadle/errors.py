@@ -29,6 +29,10 @@ class UnknownQueue(TreadleError, LookupError):
     """No job, no live worker and no registered job is of a queue of that name."""
 
 
+class UnknownCron(TreadleError, LookupError):
+    """No entry of the crontab has that name."""
+
+
 class StoreError(TreadleError):
     """The store answered, and refused: wrong schema, wrong type of key, missing right."""
 

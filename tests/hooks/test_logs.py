@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -106,6 +107,16 @@ EXAMPLES: list[tuple[Event, str, str]] = [
         "store reset: its data was lost or replaced; h:1:a, h:2:b enrolled again",
     ),
     (happened.Staged(count=3), "DEBUG", "3 jobs became due"),
+    (
+        happened.CronFired(entry="nightly", name="report", tick=datetime(2026, 11, 28, 3, tzinfo=UTC), id="7"),
+        "INFO",
+        "cron entry nightly: report 7 inserted for 2026-11-28 03:00:00 UTC",
+    ),
+    (
+        happened.CronMissed(entry="nightly", count=3),
+        "WARNING",
+        "cron entry nightly: 3 ticks were missed, as no worker was there",
+    ),
     (
         happened.OwnersRescued(owners=("h:1:a", "h:2:b"), claims=5),
         "WARNING",

@@ -1,7 +1,7 @@
 """Options and names of jobs that cannot be."""
 
 from tests.misuse.case import Program
-from treadle.errors import ConfigError
+from treadle.errors import ArgumentError, ConfigError, UnknownCron
 
 OPTIONS: tuple[Program, ...] = (
     Program(
@@ -236,5 +236,133 @@ def welcome() -> None: ...
 """,
         ConfigError,
         "expected the name of a job to be 1 to 127 letters, digits, blanks or any of _ . - : /, got 'wélcome;'",
+    ),
+    Program(
+        "a cron expression with a wrong field",
+        """
+@app.cron("0 25 * * *")
+@app.job
+def report() -> None: ...
+""",
+        ConfigError,
+        'cron expression "0 25 * * *": expected hour to be * or numbers from 0 to 23, got "25"; did you mean "23"?',
+    ),
+    Program(
+        "a cron expression that never comes",
+        """
+@app.cron("0 0 30 2 *")
+@app.job
+def report() -> None: ...
+""",
+        ConfigError,
+        'cron expression "0 0 30 2 *": expected a day of month that one of its months has, got 30 in FEB: it would '
+        "never come",
+    ),
+    Program(
+        "a cron decorator at a function that is no job",
+        """
+@app.cron("@daily")
+def report() -> None: ...
+with app.worker(): ...
+""",
+        ConfigError,
+        "expected a job of this app under @app.cron, got report; decorate it with @app.job too",
+    ),
+    Program(
+        "a cron decorator that is given the job",
+        """
+@app.job
+def report() -> None: ...
+app.cron("@daily")("report")
+""",
+        ConfigError,
+        "expected a job or a function under @app.cron(\"@daily\"), got 'report'; what the job is given is named, as in "
+        "cron(..., args=[42])",
+    ),
+    Program(
+        "two cron entries of one job without names",
+        """
+@app.cron("@daily")
+@app.cron("@hourly")
+@app.job
+def report() -> None: ...
+app.crons.list()
+""",
+        ConfigError,
+        'expected cron entries of different names, got two of "report", at "@hourly" and at "@daily"; give one of them '
+        "another name=",
+    ),
+    Program(
+        "an unknown time zone",
+        """
+@app.cron("@daily", tz="Europe/Pariss")
+@app.job
+def report() -> None: ...
+app.crons.list()
+""",
+        ConfigError,
+        'expected tz of the cron entry "report" to be the name of a time zone such as "Europe/Paris", got '
+        "'Europe/Pariss'; did you mean \"Europe/Paris\"?",
+    ),
+    Program(
+        "arguments of a cron entry that do not bind",
+        """
+@app.cron("@daily", args={"usr_id": 42})
+@app.job
+def report(user_id: int) -> None: ...
+app.crons.list()
+""",
+        ArgumentError,
+        "job \"report\": missing a required argument: 'user_id'; its signature is report(user_id: int) -> None",
+    ),
+    Program(
+        "one value for the arguments of a cron entry",
+        """
+@app.cron("@daily", args="users")
+@app.job
+def report(table: str) -> None: ...
+""",
+        ConfigError,
+        "expected args of the cron entry \"report\" to be a mapping of names to values, or a list, got 'users'",
+    ),
+    Program(
+        "a policy for missed ticks that is none",
+        """
+@app.cron("@daily", catch_up="none")
+@app.job
+def report() -> None: ...
+""",
+        ConfigError,
+        "expected catch_up of the cron entry \"report\" to be skip or last or all, got 'none'",
+    ),
+    Program(
+        "a function for a cron entry that is added",
+        """
+def report() -> None: ...
+app.crons.add("@daily", report)
+""",
+        ConfigError,
+        "expected a job for a cron entry, or a call as in welcome.new(42), got <function report at 0x…>",
+    ),
+    Program(
+        "an instant for a cron entry",
+        """
+@app.job
+def report() -> None: ...
+app.crons.add("@daily", report.options(at=1_800_000_000))
+""",
+        ConfigError,
+        'expected the job of the cron entry "report" to come with its ticks, got one with at=; leave it out',
+    ),
+    Program(
+        "an unknown cron entry",
+        """
+@app.cron("@daily")
+@app.job
+def report() -> None: ...
+app.crons.pause("reprot")
+""",
+        UnknownCron,
+        'expected the name of a cron entry (report), got "reprot"; did you mean "report"?',
     ),
 )

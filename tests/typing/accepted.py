@@ -2,7 +2,7 @@
 
 # pyright: strict
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import assert_type
 
@@ -201,6 +201,23 @@ def script() -> None:
     assert_type(app.work(processes=4, drain=True, log_level="debug")["completed"], int)
     with app.worker(queues=["mail"]):
         assert_type(kept.enqueue(1).result(), str)
+
+
+@app.cron("0 9 * * MON-FRI", tz="Europe/Paris", name="above", catch_up="last")
+@app.job(record=True)
+@app.cron("@daily", args={"user_id": 1}, days="both")
+def digest(user_id: int) -> str:
+    return str(user_id)
+
+
+async def crontab() -> None:
+    assert_type(digest(1), str)
+    assert_type(digest.enqueue(1).result(), str)
+    app.crons.add("@hourly", digest.new(1), name="hourly", tz="Asia/Tokyo")
+    await app.crons.aadd("@hourly", digest, catch_up="all")
+    assert_type(await app.crons.anext("hourly", 3), Sequence[datetime])
+    assert_type(app.crons.run("hourly"), Handle)
+    assert_type([view.next for view in app.crons.list()], list[datetime | None])
 
 
 def test() -> None:

@@ -104,6 +104,9 @@ app.work(drain="yes")  # E: arg-type | reportArgumentType
 app.work(log_level="loud")  # E: arg-type | reportArgumentType
 app.worker(processes=4)  # E: call-arg | reportCallIssue
 app.worker(queues=5)  # E: arg-type | reportArgumentType
+app.cron(5)  # E: arg-type | reportArgumentType
+app.cron("@daily", catch_up="none")  # E: arg-type | reportArgumentType
+app.crons.add("@daily", "plain")  # E: arg-type | reportArgumentType
 app.lifespan(plain(1))  # E: type-var | reportArgumentType
 Treadle(unknown="ignore")  # E: arg-type | reportArgumentType
 Treadle(sync_in_loop="maybe")  # E: arg-type | reportArgumentType

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from treadle.app.load import load_app
 from treadle.app.shown import shown_text
 from treadle.app.treadle import Treadle
 from treadle.app.worker import build_worker, helper_command, new_loop, registered_queues, reporting
+from treadle.core.cron_entry import CronEntry
 from treadle.errors import ConfigError, StoreError
 from treadle.hooks.events import WorkerReady, WorkerStopped
 from treadle.hooks.logs import log_events, setup_logging
@@ -97,6 +98,7 @@ class _Process:
         self._page = page
         self._plan = plan
         self._slots = Slots(())
+        self._crons: Sequence[CronEntry] = ()
         self._worker: Worker | None = None
         self._reporter: Reporter | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -109,9 +111,10 @@ class _Process:
         self._stall = StallWatch(page, app.clock, app.events)
 
     def serve(self, index: int, *, alone: bool) -> None:
-        """Decide which queues to serve, with how many slots."""
+        """Decide which queues to serve, with how many slots. Raises ConfigError for what was declared wrong."""
         if is_private(self._app.url):
             raise ConfigError(f"expected a store that processes can share, got {self._app.url} in memory; name a file")
+        self._crons = self._app.crons.declared()
         groups = self._plan.groups(registered_queues(self._app), index)
         if alone:
             groups = (Group(tuple(queue for group in groups for queue in group.queues), 1),)
@@ -119,7 +122,7 @@ class _Process:
 
     async def run(self) -> None:
         """Until it has drained."""
-        self._channel.send("ready", url=self._app.url, queues=self._slots.queues)
+        self._channel.send("ready", url=self._app.url, queues=self._slots.queues, crons=self._crons)
         self._handle_signals()
         listening = asyncio.create_task(self._listen(), name="treadle line")
         listening.add_done_callback(self._heard_last)

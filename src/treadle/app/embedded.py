@@ -124,6 +124,7 @@ class _Stay:
         """Return when it claims."""
         self._app.load()
         check_findable(self._app)
+        crons = self._app.crons.declared()
         self._store = await self._app.astore()
         await check_store(self._store, self._app.events, unsafe=self._plan.unsafe)
         served = Slots(self._plan.groups(registered_queues(self._app))).queues
@@ -132,7 +133,7 @@ class _Stay:
         self._courier = Courier(self._store, self._obey, reporting(self._app.events))
         await self._courier.open()
         self._courier.start()
-        self._services = build_services(self._store, self._app.events, self._plan.lease, self._plan.restamp_every)
+        self._services = build_services(self._store, self._app.events, self._plan, crons)
         for service in self._services:
             service.start()
         self._guard = asyncio.create_task(self._run(), name="treadle embedded worker")

@@ -3,16 +3,20 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, ParamSpec, TypeVar, Unpack, overload
 
+from treadle.app.cron_declaration import CronArgs, CronDeclaration, declaration
 from treadle.app.function import Declaration, JobFunction, PlainDecorator, RecordedDecorator
 from treadle.app.handle import Handle
 from treadle.app.registry import Entry, Registered, Registry
 from treadle.app.surface import App
+from treadle.core.cron import Days
+from treadle.core.cron_entry import CatchUp
 from treadle.core.options import ExternalSettings, JobSettings, check_known, check_name
 from treadle.errors import ConfigError
 from treadle.runtime.handler import Handler
 
 P = ParamSpec("P")
 R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = ("name", *JobSettings.__annotations__, "record")
 _EXTERNAL_OPTIONS = tuple(ExternalSettings.__annotations__)
@@ -90,6 +94,34 @@ class Jobs:
 
         def declare(function: Callable[P, R], /) -> JobFunction[P, R, Handle]:
             return self._declare(function, name, options, external=True)
+
+        return declare
+
+    def cron(
+        self,
+        expr: str,
+        /,
+        *,
+        tz: str = "UTC",
+        args: CronArgs = (),
+        name: str | None = None,
+        catch_up: CatchUp = "skip",
+        days: Days = "either",
+    ) -> Callable[[F], F]:
+        """Insert the job that this stands at, above or below the decorator that makes it one, at every tick of `expr`.
+
+        `expr` has five fields, or six with the second first, and ticks as clocks in the time zone `tz` show it. `args`
+        is what the job is given: a mapping or a list. `name` names the entry, as the job unless given: several entries
+        of one job need names. `catch_up`: which of the ticks come later that no worker was there for, "skip" for none,
+        "last" for the last, "all" for at most the last 1,000. `days`: whether, where day of month and weekday are both
+        restricted, "either" of them is enough or "both" must fit. Raises ConfigError; zone, name and arguments are
+        looked at when a worker starts.
+        """
+        given = CronDeclaration(None, expr, tz, args, name, catch_up, days)
+
+        def declare(target: F) -> F:
+            self._registry.enter_cron(declaration(target, given))
+            return target
 
         return declare
 

@@ -1,8 +1,10 @@
 """Puts a node together: what `treadle work` runs. It imports no user code; its children do."""
 
 import sys
+from collections.abc import Sequence
 
 from treadle.app.worker import build_services, owner_name, reporting
+from treadle.core.cron_entry import CronEntry
 from treadle.hooks.events import Events
 from treadle.runtime.node import Node, Staff
 from treadle.runtime.notify import Notifier
@@ -17,10 +19,10 @@ def build_node(reference: str, plan: Plan, events: Events, notifier: Notifier | 
     """A node of the app that `reference` names, `module:attribute`; `notifier` where it is a service of its own."""
     clock = SystemClock()
 
-    def services(store: Store) -> list[Periodic]:
-        made = build_services(store, events, plan.lease, plan.restamp_every)
-        # A drain stages once, when it begins: what is due later stays.
-        return [service for service in made if not (plan.drain and service.name == "stager")]
+    def services(store: Store, crons: Sequence[CronEntry]) -> list[Periodic]:
+        made = build_services(store, events, plan, crons)
+        # A drain stages once, when it begins: what is due later stays, and nothing new comes.
+        return [service for service in made if not (plan.drain and service.name in {"stager", "crontab"})]
 
     staff = Staff(
         command=(sys.executable, "-m", "treadle.app.child", reference),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from treadle.app.cron_declaration import CronDeclaration
 from treadle.app.function import Declaration, JobFunction
 from treadle.app.surface import Home
 from treadle.errors import ConfigError
@@ -25,6 +26,7 @@ class Registry:
         self.home = home
         self.taker: Registry | None = None
         self.entries: list[Entry] = []
+        self.crons: list[CronDeclaration] = []
         self._answers: dict[str, Entry] = {}
 
     def find(self, name: str) -> Entry | None:
@@ -43,6 +45,8 @@ class Registry:
                 "expected a collection of jobs that nobody took yet, got one that belongs to another; make one for each"
             )
         self.enter(other.entries)
+        for cron in other.crons:
+            self.enter_cron(cron)
         other.taker = self
 
     def enter(self, entries: Sequence[Entry]) -> None:
@@ -52,6 +56,17 @@ class Registry:
         takers[-1].refuse_twins(entries)
         for taker in takers:
             taker.add(entries)
+
+    def enter_cron(self, cron: CronDeclaration) -> None:
+        """Enter an entry of the crontab, here and with whoever took this collection."""
+        for taker in self._takers():
+            taker.crons.append(cron)
+
+    def job_of(self, target: object) -> Registered | None:
+        """The job that is this, or that was made of this function; None where there is none."""
+        if isinstance(target, JobFunction):
+            return target
+        return next((entry.job for entry in self.entries if entry.declaration.function is target), None)
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Enter them here alone."""

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from treadle.core.clock import Clock
+from treadle.core.cron_entry import CronEntry
 from treadle.core.inject import Provider
 from treadle.core.job import Inserted, NewJob
 from treadle.core.options import JobDefaults, Unknown
@@ -30,6 +31,14 @@ class Awaiting(Protocol):
 
     def appoint(self, inserted: Inserted) -> None:
         """Say what came of the job."""
+        ...
+
+
+class Declares(Protocol):
+    """What of the crontab its code declares."""
+
+    def declared(self) -> Sequence[CronEntry]:
+        """The entries. Raises ConfigError."""
         ...
 
 
@@ -62,6 +71,11 @@ class App(Protocol):
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """Every registered job by its name."""
+        ...
+
+    @property
+    def crons(self) -> Declares:
+        """Its crontab."""
         ...
 
     def load(self) -> None:

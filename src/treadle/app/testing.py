@@ -19,6 +19,7 @@ from treadle.core.options import check_count, check_seconds
 from treadle.core.states import State
 from treadle.errors import ConfigError
 from treadle.hooks.middleware import AroundInsert, InsertNext
+from treadle.services.crontab import Ticker
 from treadle.stores.contract import JobQuery, Store
 from treadle.stores.sqlite import SqliteStore
 from treadle.supervise.clock import ManualClock
@@ -48,6 +49,7 @@ class JobKit:
         self._clock = ManualClock()
         self._portal = Portal()
         self._stack = ExitStack()
+        self._crontab: Ticker | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -56,6 +58,7 @@ class JobKit:
             stack.enter_context(self._lend(store, self._clock, [self._run_inline] if self._inline else []))
             stack.callback(self._portal.close)
             self._stack = stack.pop_all()
+            self._crontab = None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,7 +111,7 @@ class JobKit:
     def advance(self, seconds: float) -> Counter[str]:
         """Let so much time pass, and run every job at the moment at which it is due, in that order.
 
-        What is due already runs first. Counts as `drain`.
+        What is due already runs first. The crontab ticks meanwhile. Counts as `drain`.
         """
         return self._app.blocking("advance", self.aadvance(seconds), instead="await jobs.aadvance()")
 
@@ -116,10 +119,13 @@ class JobKit:
         """Let so much time pass; see `advance`."""
         end = round(self._clock.now() + check_seconds(seconds, "the seconds to advance"), _STAMP_DIGITS)
         counts = await self.adrain()
-        while (due := await self._next_due()) <= end:
+        ticker = await self._ticker()
+        while (due := min(await self._next_due(), ticker.next)) <= end:
             self._clock.put(due)
+            await ticker.step()
             counts += await self.adrain()
         self._clock.put(end)
+        await ticker.step()
         return counts
 
     @overload
@@ -168,6 +174,14 @@ class JobKit:
         if due.failure is not None:
             raise due.failure
         return inserted
+
+    async def _ticker(self) -> Ticker:
+        """The crontab of the app, from the first call on: what its code declares ticks from then on."""
+        if self._crontab is None:
+            self._app.load()
+            self._crontab = Ticker(await self._app.astore(), self._app.events, self._app.crons.declared())
+        await self._crontab.step()
+        return self._crontab
 
     async def _waiting(self, states: Sequence[State]) -> list[JobView]:
         store = await self._app.astore()

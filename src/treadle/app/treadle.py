@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from treadle.app.connection import Connection
+from treadle.app.crons import Crons
 from treadle.app.discovery import Discovery
 from treadle.app.function import NewCall, new_jobs
 from treadle.app.handle import Handle, Unborn
@@ -85,6 +86,7 @@ class Treadle(Jobs):
         self.unknown = check_choice(unknown, "unknown of an app", UNKNOWN)
         self.jobs = StoredJobs(self)
         self.queues = Queues(self)
+        self.crons = Crons(self, self._registry)
         self.reference = ""
         self.events = Events()
         self._discovery = Discovery(include)

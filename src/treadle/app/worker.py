@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 
 from treadle.app.place import place_of
 from treadle.app.surface import App
+from treadle.core.cron_entry import CronEntry
 from treadle.errors import ConfigError
 from treadle.hooks.events import Events, ServiceFailed
 from treadle.runtime.page import Page
+from treadle.runtime.plan import Plan
 from treadle.runtime.slots import Slots
 from treadle.runtime.worker import Setting, Worker
+from treadle.services.crontab import crontab
 from treadle.services.pruner import pruner
 from treadle.services.rescuer import rescuer
 from treadle.services.restamper import restamper
@@ -56,14 +59,15 @@ def worker_setting(app: App, helper: Sequence[str], stuck_limit: int) -> Setting
     )
 
 
-def build_services(store: Store, events: Events, lease: float, restamp_every: float) -> list[Periodic]:
-    """What every node does for its store."""
+def build_services(store: Store, events: Events, plan: Plan, crons: Sequence[CronEntry]) -> list[Periodic]:
+    """What every node does for its store; `crons` are the entries of the crontab that its app declares."""
     on_error = reporting(events)
     return [
         stager(store, events, jitter=jitter, on_error=on_error),
-        rescuer(store, events, every=min(lease / 6, 5.0), jitter=jitter, on_error=on_error),
-        restamper(store, restamp_every, jitter=jitter, on_error=on_error),
+        rescuer(store, events, every=min(plan.lease / 6, 5.0), jitter=jitter, on_error=on_error),
+        restamper(store, plan.restamp_every, jitter=jitter, on_error=on_error),
         pruner(store, events, jitter=jitter, on_error=on_error),
+        crontab(store, events, crons, jitter=jitter, on_error=on_error),
     ]
 
 

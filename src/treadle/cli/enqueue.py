@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from treadle.app.function import NewCall
 from treadle.app.load import is_reference
 from treadle.app.treadle import Treadle
 from treadle.cli.options import name as checked_name
@@ -36,7 +37,7 @@ def enqueue(words: tuple[str, ...], url: str | None, queue: str | None, delay: f
     reference, name, args = _parse(words)
     if reference is None and url is None and is_reference(name):
         raise click.UsageError(f"expected the NAME of a job after the APP {name}, got none")
-    value = None if args is None else _json(args)
+    value = None if args is None else json_args(args)
     app = open_app(reference, url)
     if reference is None:
         job_id = on_store(app, lambda store: _insert(store, name, value, queue or "default", delay), create=True)
@@ -55,7 +56,8 @@ def _parse(words: tuple[str, ...]) -> tuple[str | None, str, str | None]:
     return (rest[0] if rest else None), checked_name(name), args
 
 
-def _json(text: str) -> object:
+def json_args(text: str) -> object:
+    """ARGS, as somebody typed them."""
     try:
         value = load_json(text.encode())
     except (ArgumentError, UnicodeEncodeError) as error:
@@ -66,6 +68,14 @@ def _json(text: str) -> object:
 
 
 def _call(app: Treadle, reference: str, name: str, value: object, options: Mapping[str, Any]) -> str:
+    try:
+        return str(app.enqueue_all([bound_call(app, reference, name, value, options)])[0].id)
+    finally:
+        app.close()
+
+
+def bound_call(app: Treadle, reference: str, name: str, value: object, options: Mapping[str, Any]) -> NewCall[Any]:
+    """A call of one of the app's jobs; options that are None are the job's own. Raises UnknownJob, ArgumentError."""
     with user_code():
         app.load()
     job = app.find(name)
@@ -73,10 +83,7 @@ def _call(app: Treadle, reference: str, name: str, value: object, options: Mappi
         raise UnknownJob(_unknown(reference, name, sorted(app.handlers)))
     given: Any = {option: chosen for option, chosen in options.items() if chosen is not None}
     args, kwargs = job.handler.signature.load(dump([] if value is None else value, f'job "{name}", ARGS'))
-    try:
-        return str(job.options(**given).enqueue(*args, **kwargs).id)
-    finally:
-        app.close()
+    return job.options(**given).new(*args, **kwargs)
 
 
 def _unknown(reference: str, name: str, known: Sequence[str]) -> str:
@@ -87,10 +94,14 @@ def _unknown(reference: str, name: str, known: Sequence[str]) -> str:
 
 
 async def _insert(store: Store, name: str, value: object, queue: str, delay: float | None) -> str:
+    return (await store.insert([free_job(store, name, value, queue, delay)]))[0].id
+
+
+def free_job(store: Store, name: str, value: object, queue: str, delay: float | None = None) -> NewJob:
+    """A job of any name, with arguments as they are. Raises ArgumentError where the store keeps another shape."""
     shape = dict if store.shape is Shape.MAPPING else list
     if value is not None and not isinstance(value, shape):
         kind, came = ("object of names and values", "a list") if shape is dict else ("list", "an object")
         raise ArgumentError(f'job "{name}": expected ARGS to be a JSON {kind} on this store, got {came}')
     args = dump(shape() if value is None else value, f'job "{name}", ARGS')
-    job = NewJob(name=name, queue=queue, args=args, max_attempts=MAX_ATTEMPTS, delay=delay)
-    return (await store.insert([job]))[0].id
+    return NewJob(name=name, queue=queue, args=args, max_attempts=MAX_ATTEMPTS, delay=delay)

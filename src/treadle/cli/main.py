@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import click
 
+from treadle.cli.cron import cron
 from treadle.cli.demo import demo
 from treadle.cli.dev import dev
 from treadle.cli.doctor import doctor
@@ -19,7 +20,7 @@ from treadle.cli.queues import queues
 from treadle.cli.show import show_json
 from treadle.cli.work import work
 from treadle.core.printable import one_line
-from treadle.errors import TreadleError, UnknownJob, UnknownQueue
+from treadle.errors import TreadleError, UnknownCron, UnknownJob, UnknownQueue
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -46,7 +47,7 @@ def version(*, as_json: bool) -> None:
         click.echo(f"treadle {versions['treadle']} on Python {versions['python']}")
 
 
-for command in (work, dev, enqueue, jobs, queues, doctor, migrate, version, demo):
+for command in (work, dev, enqueue, jobs, queues, cron, doctor, migrate, version, demo):
     treadle.add_command(command)
 
 
@@ -76,7 +77,7 @@ def _run() -> int:
         return _quietly()
     except TreadleError as error:
         click.echo(f"treadle: {one_line(str(error))}", err=True)
-        return Exit.NOT_FOUND if isinstance(error, UnknownJob | UnknownQueue) else Exit.FAILED
+        return Exit.NOT_FOUND if isinstance(error, UnknownCron | UnknownJob | UnknownQueue) else Exit.FAILED
     return code if isinstance(code, int) else Exit.OK
 
 

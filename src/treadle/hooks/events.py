@@ -4,6 +4,7 @@ Log lines, metrics and tests are listeners. An event that nobody listens to is n
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -203,6 +204,22 @@ class StoreWarning(Event, frozen=True, kw_only=True):
 class Staged(Event, frozen=True, kw_only=True):
     """Due jobs were made available."""
 
+    count: int
+
+
+class CronFired(Event, frozen=True, kw_only=True):
+    """The `tick` of an entry of the crontab came, and this process inserted its job, `name` with this `id`."""
+
+    entry: str
+    name: str
+    tick: datetime
+    id: str
+
+
+class CronMissed(Event, frozen=True, kw_only=True):
+    """Ticks of an entry of the crontab passed while no worker was there, and stay out; counted up to 1,001."""
+
+    entry: str
     count: int
 
 

@@ -125,6 +125,16 @@ LINES: dict[type[Event], tuple[Log, int, Callable[..., str]]] = {
     happened.StoreWarning: (stores, logging.WARNING, lambda e: e.text),
     happened.NodeFailed: (processes, logging.CRITICAL, lambda e: f"this node cannot work: {e.error}"),
     happened.Staged: (stores, logging.DEBUG, lambda e: f"{e.count} jobs became due"),
+    happened.CronFired: (
+        stores,
+        logging.INFO,
+        lambda e: one_line(f"cron entry {e.entry}: {e.name} {e.id} inserted for {e.tick:%Y-%m-%d %H:%M:%S} UTC"),
+    ),
+    happened.CronMissed: (
+        stores,
+        logging.WARNING,
+        lambda e: one_line(f"cron entry {e.entry}: {e.count} ticks were missed, as no worker was there"),
+    ),
     happened.OwnersRescued: (
         stores,
         logging.WARNING,

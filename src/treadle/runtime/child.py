@@ -14,16 +14,18 @@ from typing import Any
 
 import msgspec
 
+from treadle.core.cron_entry import CronEntry
 from treadle.runtime.channel import Channel
 from treadle.runtime.page import Page, new_page
 from treadle.runtime.plan import Plan
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What a child says when it has imported its app: the store's URL, and the queues that it will serve."""
+    """What a child says when it has imported its app: the store's URL, the queues that it will serve, its crontab."""
 
     url: str
     queues: tuple[str, ...]
+    crons: tuple[CronEntry, ...] = ()
 
 
 class Child:

@@ -15,6 +15,7 @@ from math import inf
 import msgspec
 
 from treadle.core.clock import Clock
+from treadle.core.cron_entry import CronEntry
 from treadle.errors import StoreError, StoreUnavailable, TreadleError
 from treadle.hooks.events import ChildKilled, ChildRecycled, Events, NodeFailed
 from treadle.runtime.burial import bury
@@ -47,7 +48,7 @@ class Staff(msgspec.Struct, frozen=True, kw_only=True):
 
     command: Sequence[str]
     open_store: Callable[[str], Store]
-    services: Callable[[Store], list[Periodic]]
+    services: Callable[[Store, Sequence[CronEntry]], list[Periodic]]
     name_owner: Callable[[int], str]
     events: Events
     clock: Clock
@@ -277,7 +278,7 @@ class Node:
             fenced=self._fenced,
             forgotten=self._forgotten,
         )
-        self._periodics = self._staff.services(self._store)
+        self._periodics = self._staff.services(self._store, ready.crons)
         if self._plan.drain:
             await self._store.stage(1_000_000)
             self._drain = Drain(self._store, self._queues, self._plan.lease, self._staff.clock)

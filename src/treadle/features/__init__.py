@@ -1,0 +1,1 @@
+"""Policy above the contract, ignorant of any one store."""

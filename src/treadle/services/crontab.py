@@ -1,0 +1,100 @@
+"""Inserts the jobs of the crontab at their ticks.
+
+An entry that stands in code ticks only where some worker has that code: one that is gone from it ticks no more, and
+several apps may share a store.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from math import inf
+
+from treadle.core.cron_entry import CronEntry
+from treadle.errors import ArgumentError, ConfigError, StoreError, StoreFull, StoreUnavailable
+from treadle.features.cron import due, ticks_of
+from treadle.hooks.events import CronFired, CronMissed, Events, StoreWarning
+from treadle.stores.ticks import CronRow, Crontab, Ticks
+from treadle.supervise.periodic import OnError, Periodic
+
+EVERY = 5.0
+"""Seconds after which an entry that somebody added or changed is seen."""
+
+DECLARE_EVERY = 60.0
+
+
+class Ticker:
+    """Fires what is due, whoever else does so too; `entries` are those that this app's code declares.
+
+    `next` is when the next one is due by the store's clock, as the last step saw it; infinite for never.
+    """
+
+    def __init__(self, store: Ticks, events: Events, entries: Sequence[CronEntry]) -> None:
+        self.next = inf
+        self._store = store
+        self._events = events
+        self._entries = {entry.name: entry for entry in entries}
+        self._declared: float | None = None
+        self._told: set[str] = set()
+
+    async def step(self) -> float:
+        """Fire what is due; the seconds to the next tick."""
+        table = await self._store.crontab()
+        if self._must_declare(table):
+            await self._store.declare_crons([*self._entries.values()], fresh=self._declared is None)
+            self._declared = table.now
+            table = await self._store.crontab()
+        for name in table.unreadable:
+            self._tell(name, "what the store has of it is no entry")
+        upcoming = [await self._tick(row, table.now) for row in table.rows.values() if self._is_ours(row)]
+        self.next = min(upcoming, default=inf)
+        return max(self.next - table.now, 0.0)
+
+    def _must_declare(self, table: Crontab) -> bool:
+        if not self._entries and not any(row.declared for row in table.rows.values()):
+            return False
+        return self._declared is None or not 0 <= table.now - self._declared < DECLARE_EVERY
+
+    def _is_ours(self, row: CronRow) -> bool:
+        return not row.paused and (not row.declared or row.entry.name in self._entries)
+
+    async def _tick(self, row: CronRow, now: float) -> float:
+        """Fire an entry if it is due; when it is due next. One that cannot be holds up no other."""
+        try:
+            await self._fire(row, now)
+            upcoming = ticks_of(row.entry).next_after(now)
+        except (StoreUnavailable, StoreFull):
+            raise
+        except (ConfigError, ArgumentError, StoreError) as error:
+            self._tell(row.entry.name, str(error))
+            return inf
+        return inf if upcoming is None else upcoming
+
+    async def _fire(self, row: CronRow, now: float) -> None:
+        found = due(row, now)
+        fired = None if found is None else await self._store.fire_cron(found.firing)
+        if found is None or fired is None:
+            return
+        for tick, one in zip(found.ticks, fired, strict=True):
+            at = datetime.fromtimestamp(tick, UTC)
+            self._events.emit(CronFired(entry=row.entry.name, name=row.entry.job.name, tick=at, id=one.id))
+        if found.missed:
+            self._events.emit(CronMissed(entry=row.entry.name, count=found.missed))
+
+    def _tell(self, name: str, why: str) -> None:
+        """Once, not every few seconds."""
+        text = f'the cron entry "{name}" does not tick: {why}'
+        if text not in self._told:
+            self._told.add(text)
+            self._events.emit(StoreWarning(text=text))
+
+
+def crontab(
+    store: Ticks, events: Events, entries: Sequence[CronEntry], *, jitter: Callable[[], float], on_error: OnError
+) -> Periodic:
+    """Fire at each tick, and look for entries that somebody added or changed every few seconds."""
+    ticker = Ticker(store, events, entries)
+
+    async def step() -> float:
+        # A Periodic waits up to a tenth less than it is told; too early would be to look twice.
+        return await ticker.step() / 0.9
+
+    return Periodic("crontab", step, every=EVERY, jitter=jitter, on_error=on_error)
