@@ -40,7 +40,14 @@ SAMPLES: dict[str, Sample] = {
         [10_000, ",", "}", 1, "mail", 1, "{", "+60", 1, "{", "+0", 1, "{"],
     ),
     "claim": Sample(
-        [("owners", "zset"), ("fenced", "zset"), ("inflight", "hash"), ("queue:mail", "list"), ("queue:slow", "list")],
+        [
+            ("owners", "zset"),
+            ("fenced", "zset"),
+            ("inflight", "hash"),
+            ("paused", "set"),
+            ("queue:mail", "list"),
+            ("queue:slow", "list"),
+        ],
         ["me", "nonce:1", 10, "0", 2, "mail", "slow"],
     ),
     "complete": Sample([("inflight", "hash"), *COUNTERS, ("mark", "string")], [20_000, 1, "0000,", CLAIM]),
@@ -75,8 +82,10 @@ SAMPLES: dict[str, Sample] = {
     ),
     "due": Sample([("retry", "zset"), ("schedule", "zset")], [0, 0, 10]),
     "scan": Sample([("retry", "zset")], ["zset", 0, 10, 1_000]),
-    "stage": Sample([("retry", "zset"), ("queues", "set"), ("queue:mail", "list")], ["due", 1, "mail", 2, "{", "}"]),
-    "reject": Sample([("retry", "zset"), ("dead", "zset")], ["due", "due"]),
+    "stage": Sample(
+        [("retry", "zset"), ("queues", "set"), ("queue:mail", "list")], ["due", 1, "mail", "", 4, 0, 3, "!", 1]
+    ),
+    "reject": Sample([("retry", "zset"), ("dead", "zset")], ["due", 0, 3, "", 0]),
     "prune": Sample([("dead", "zset")], ["60", 10]),
     "drop": Sample([("retry", "zset"), ("result", "string")], ["zset", "due", "{}"]),
     "resume": Sample([("suspended:mail", "list"), ("queues", "set"), ("queue:mail", "list")], ["1\0{}", "mail"]),

@@ -100,6 +100,9 @@ def isolated(body: Any, context: Context) -> Generator[Any, Any, Any]:  # noqa: 
                 waiting = context.run(body.send, value)
     except StopIteration as end:
         return end.value
+    finally:
+        # What was waited for last holds its error, and that by its traceback this frame.
+        waiting = None
 
 
 async def absorb_cancellation(task: asyncio.Task[Any]) -> None:

@@ -79,9 +79,12 @@ async def _in_thread(call: Callable[[], object]) -> object:
     work = partial(copy_context().run, _work, call, loop, future)
     threading.Thread(target=work, name="treadle on_discard", daemon=True).start()
     value, error = await future
-    if error is not None:
+    if error is None:
+        return value
+    try:
         raise error
-    return value
+    finally:
+        del error
 
 
 def _work(call: Callable[[], object], loop: asyncio.AbstractEventLoop, future: "asyncio.Future[Ended]") -> None:

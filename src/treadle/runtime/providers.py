@@ -50,9 +50,13 @@ class Provided:
             failure = await self._close(failure)
         except BaseException as interruption:  # noqa: BLE001 - a thread is interrupted once, maybe between two of them
             failure = await self._close(interruption)
-        if failure is not None:
+        if failure is None:
+            return value
+        try:
             raise failure
-        return value
+        finally:
+            # Its traceback holds this frame: as a cycle, both would keep what the body held.
+            del failure
 
     async def _values_of(self, sources: Sources) -> dict[str, object]:
         return {name: await self._value_of(source) for name, source in sources.items()}
@@ -85,13 +89,16 @@ class Provided:
 
     async def _close(self, failure: BaseException | None) -> BaseException | None:
         """End what is open; the attempt's error after that."""
-        while self._opened:
-            manager = self._opened.pop()
-            try:
-                await self._leave(manager, failure)
-            except BaseException as error:  # noqa: BLE001 - user code: from here on it is the attempt's error
-                failure = error
-        return failure
+        try:
+            while self._opened:
+                manager = self._opened.pop()
+                try:
+                    await self._leave(manager, failure)
+                except BaseException as error:  # noqa: BLE001 - user code: from here on it is the attempt's error
+                    failure = error
+            return failure
+        finally:
+            del failure
 
     async def _leave(self, manager: Opened, error: BaseException | None) -> None:
         told = _told(error)

@@ -117,3 +117,5 @@ class LoopRunners:
         if task.cancelling() and not self._closing.is_set():
             await absorb_cancellation(task)
         self._done(attempt, value, failure)
+        # Its traceback holds this frame: as a cycle, both would keep the job's arguments until the next collection.
+        failure = None

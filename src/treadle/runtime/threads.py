@@ -98,6 +98,8 @@ class ThreadRunners:
             if thread.abandoned:
                 return
             self._done.append((attempt, reply, value, error))
+            # Nothing of it may live on while this thread waits for the next one.
+            del item, attempt, reply, value, error
             if not self._told:
                 self._told = True
                 try:
@@ -136,9 +138,12 @@ class ThreadRunners:
         finally:
             attempt.waiting.cancel()
             attempt.waiting = None
-        if error is not None:
+        if error is None:
+            return value
+        try:
             raise error
-        return value
+        finally:
+            del error
 
 
 def _run(thread: _Thread, attempt: Attempt, call: Callable[[Attempt], object]) -> tuple[object, BaseException | None]:
@@ -158,7 +163,11 @@ def _run(thread: _Thread, attempt: Attempt, call: Callable[[Attempt], object]) -
             _leave(thread)
         except Interrupted:
             continue
-    return value, failure
+    try:
+        return value, failure
+    finally:
+        # Its traceback holds this frame: as a cycle, both would keep the job's arguments until the next collection.
+        del failure
 
 
 def _call_sync(handler: Handler, /, *args: object, **kwargs: object) -> object:

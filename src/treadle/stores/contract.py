@@ -40,7 +40,7 @@ class Ability(StrEnum):
     """Jobs can be inserted in a transaction of the user's own database."""
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, weakref=True):
     """A job lent to an owner. `receipt` means something only to the store; job and receipt together name a claim.
 
     A receipt is new with every call of `claim`; claims that came by one call may share it.

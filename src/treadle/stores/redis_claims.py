@@ -26,7 +26,7 @@ BROKEN_FOR = 1.0
 _log = Log("treadle.stores.redis")
 
 
-class Lent(Claim, frozen=True, weakref=True):
+class Lent(Claim, frozen=True):
     """A claim with the bytes that stand in the store, of which its job's next form is made.
 
     `alone` says that the job was set aside. Of a large payload only what stands `around` its arguments is kept: those

@@ -94,12 +94,12 @@ async def stage(client: Client, limit: int) -> int:
     while moved < limit:
         page = min(PAGE, limit - moved)
         due = ScriptCall("due", [keys.retry, keys.schedule], [*passed, page])
-        pages = await client.back.run(due, DUE_DEADLINE)
-        for index, (place, texts) in enumerate(zip((keys.retry, keys.schedule), pages, strict=True)):
-            done, stuck = await _stage_page(client, place, texts)
+        *pages, more = await client.back.run(due, DUE_DEADLINE)
+        for index, place in enumerate((keys.retry, keys.schedule)):
+            done, stuck = await _stage_page(client, place, pages[index])
             moved += done
             passed[index] += stuck
-        if len(pages[0]) + len(pages[1]) < page:
+        if not more:
             break
     return moved
 
@@ -131,16 +131,16 @@ def staging(client: Client, place: bytes, due: Sequence[tuple[bytes, sidekiq.Due
     numbers: dict[bytes, int] = {}
     args: list[Argument] = []
     for text, (queue, deaths, changed) in due:
-        pieces = changed.pieces
-        key, first = keys.queue(queue), pieces[0]
+        key, first = keys.queue(queue), b""
         if deaths is not None:
-            key, first = keys.suspended(queue), b"%d\0%b" % (deaths, first)
-        args += [text, numbers.setdefault(key, len(numbers) + 1), encode(queue), len(pieces), first, *pieces[1:]]
+            key, first = keys.suspended(queue), b"%d\0" % deaths
+        made = changed.arguments
+        args += [text, numbers.setdefault(key, len(numbers) + 1), encode(queue), first, len(made), *made]
     return ScriptCall("stage", [place, keys.queues, *numbers], args)
 
 
 async def _reject(client: Client, place: bytes, text: bytes, why: str) -> None:
-    call = ScriptCall("reject", [place, client.keys.dead], [text, *sidekiq.buried(text, "default").pieces])
+    call = ScriptCall("reject", [place, client.keys.dead], [text, *sidekiq.buried(text, "default").arguments])
     if await client.back.run(call):
         _log.warning("a payload in %s was moved to dead: %s", decode(place), why)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import hiredis
@@ -18,6 +18,9 @@ DEADLINE = 5.0
 SLOWEST = 5e6
 
 RESP3 = 3
+
+# Bytes from which a call is not held more often than it must be.
+LARGE = 1 << 20
 
 _PUSHED = object()
 _SMALLEST = b":0\r\n"
@@ -133,7 +136,7 @@ class Link:
         # Nothing is awaited between these two, so the order of the batches is that of their bytes.
         self._open.append(batch)
         try:
-            await connection.send_packed_command(packed, check_health=False)
+            await _send(connection, packed)
         except (RedisError, OSError):
             self._lose(connection)
         except BaseException:
@@ -197,6 +200,16 @@ class Link:
         self._wake()
 
 
+async def _send(connection: AbstractConnection, packed: bytes) -> None:
+    writer: Any = connection._writer  # noqa: SLF001 - as in `_listen`
+    if len(packed) < LARGE or writer is None:
+        await connection.send_packed_command(packed, check_health=False)
+        return
+    # What the socket does not take at once, asyncio copies: of bytes twice, of a view once.
+    writer.write(memoryview(packed))
+    await writer.drain()
+
+
 def _let_go(connection: AbstractConnection) -> None:
     """Hiredis keeps the memory of a large reply until it is fed again: feed it the smallest one."""
     parser: Any = connection._parser  # noqa: SLF001 - as in `_listen`
@@ -208,4 +221,16 @@ def _let_go(connection: AbstractConnection) -> None:
 
 def _packed(commands: Sequence[Command]) -> bytes:
     # redis-py packs in Python for asyncio connections, which takes as long as all the rest of a settlement.
+    if any(isinstance(part, bytes) and len(part) >= LARGE for command in commands for part in command):
+        # hiredis would hold it three times meanwhile.
+        return b"".join([piece for command in commands for piece in _pieces(command)])
     return b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type] # any length
+
+
+def _pieces(command: Command) -> Iterator[bytes]:
+    yield b"*%d\r\n" % len(command)
+    for part in command:
+        value = part if isinstance(part, bytes) else str(part).encode()
+        yield b"$%d\r\n" % len(value)
+        yield value
+        yield b"\r\n"

@@ -76,6 +76,8 @@ async def _give_back_page(client: Client, owner: str, tokens: Sequence[bytes]) -
             else:
                 key = keys.suspended(queue) if deaths else keys.queue(queue)
                 args += [token, lists.setdefault(key, len(lists) + 1)]
+            # Nor a copy of it while the next is looked at, or they are ended.
+            del text
     if not args:
         return 0
     named = [keys.inflight(owner), keys.cancel(owner), keys.queues, *lists]

@@ -53,6 +53,9 @@ from treadle.stores.sqlite_query import SqliteTable, where_of
 from treadle.stores.sqlite_settle import settle
 from treadle.stores.ticks import Crontab, Firing
 
+# Bytes from which a job's arguments are not read twice.
+LARGE = 1 << 16
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -79,6 +82,8 @@ class SqliteStore:
         self._clock = clock
         self._database = Database(path, sync)
         self._turn = 0
+        # Claims of large jobs that somebody in this process still holds, by their names.
+        self._large: weakref.WeakValueDictionary[str, Claim] = weakref.WeakValueDictionary()
         self._begin()
         _begin_again_after_fork(self)
         weakref.finalize(self, _finish, self._lane, self._reading, self._database)
@@ -122,11 +127,13 @@ class SqliteStore:
         """Lend what is available now. Raises Fenced, NotEnrolled."""
         self._turn += 1
         turn = self._turn
-        return await self._write(lambda connection: claims.claim(connection, owner, demands, self._clock.now(), turn))
+        lent = await self._write(lambda connection: claims.claim(connection, owner, demands, self._clock.now(), turn))
+        self._large.update((claims.name(claim), claim) for claim in lent if len(claim.job.args) >= LARGE)
+        return lent
 
     async def held(self, owner: str) -> Sequence[Claim]:
         """Every claim that was lent to this owner and not got back, oldest first."""
-        return await self._read(claims.held, owner)
+        return await self._read(claims.held, owner, dict(self._large))
 
     async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:
         """Give claims back with their outcomes, in one transaction."""

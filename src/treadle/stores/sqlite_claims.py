@@ -88,6 +88,8 @@ class _Taking:
         page = limit
         for _ in range(_ROUNDS):
             rows = self._connection.execute(waiting, (queue, page)).fetchall()
+            if alone:
+                rows.sort(key=lambda row: (str(row[9]), str(row[8]), row[0]))
             sound = self._sound(rows)
             self._lend(queue, sound[:limit], alone=alone)
             limit -= len(sound)
@@ -122,14 +124,24 @@ class _Taking:
         self.claims += [Claim(job_of(row, queue, row[4] + 1, self._at), self._receipt) for row in rows]
 
 
-def held(connection: Connection, owner: str) -> list[Claim]:
-    """What stands as lent to this owner, oldest first."""
-    return [
-        Claim(
-            job_of(row, row[9].decode("utf-8", "replace"), row[4], instant(row[12])), row[10], cancelled=bool(row[11])
-        )
-        for row in connection.execute(statement("sqlite/held"), (owner,))
-    ]
+def held(connection: Connection, owner: str, large: Mapping[str, Claim]) -> list[Claim]:
+    """What stands as lent to this owner, oldest first. Those that the process has at hand are not read again."""
+    values = {"owner": owner, "known": _listed(list(large)).decode()}
+    rows = connection.execute(statement("sqlite/held"), values).fetchall()
+    rows.sort(key=lambda row: (str(row[12]), row[0]))
+    return [_held(row, large) for row in rows]
+
+
+def _held(row: Sequence[Any], large: Mapping[str, Claim]) -> Claim:
+    cancelled = bool(row[11])
+    if row[2] is None:
+        return msgspec.structs.replace(large[f"{row[0]}/{row[10]}"], cancelled=cancelled)
+    return Claim(job_of(row, row[9].decode("utf-8", "replace"), row[4], instant(row[12])), row[10], cancelled)
+
+
+def name(claim: Claim) -> str:
+    """What `held` knows a claim by."""
+    return f"{claim.job.id}/{claim.receipt}"
 
 
 def leave(connection: Connection, owner: str, now: float) -> int:

@@ -8,6 +8,7 @@ local DEAD_SECONDS = 15552000 -- 180 days: sidekiq job_retry.rb
 local DEAD_LIMIT = 10000
 local DAY_SECONDS = 157680000 -- five years: sidekiq launcher.rb
 local REPEAT_MILLISECONDS = 30000
+local PAGE_BYTES = 1048576 -- from which on a page takes no more jobs
 
 -- wrong(key, type, ...): an error reply that names the first key of another type, or nil.
 local function wrong(...)
@@ -47,19 +48,11 @@ local function written(now)
   return string.sub(text, -1) == '.' and text .. '0' or text
 end
 
--- The text made of ARGV[first] to ARGV[last] with the time between them.
-local function stamped(first, last, now)
-  if first == last then return ARGV[first] end
-  local pieces = {}
-  for i = first, last do pieces[#pieces + 1] = ARGV[i] end
-  return table.concat(pieces, written(now))
-end
-
--- A text made of stretches of `text`; for each stretch ARGV has four values from `first`: the bytes before it, the bytes
--- up to its end, what follows it, and '1' where the time stands after that.
-local function spliced(text, first, now)
+-- A text made of stretches of `text`; for each stretch ARGV has four values from `first` to `last`, or to its end: the
+-- bytes before it, the bytes up to its end, what follows it, and '1' where the time stands after that.
+local function spliced(text, first, now, last)
   local pieces, time = {}, written(now)
-  for i = first, #ARGV, 4 do
+  for i = first, last or #ARGV, 4 do
     pieces[#pieces + 1] = string.sub(text, tonumber(ARGV[i]) + 1, tonumber(ARGV[i + 1]))
     pieces[#pieces + 1] = ARGV[i + 2]
     if ARGV[i + 3] == '1' then pieces[#pieces + 1] = time end

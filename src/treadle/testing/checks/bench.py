@@ -97,7 +97,7 @@ class Bench:
     def job(self, name: str = "work", *, queue: str = QUEUE, **given: Any) -> NewJob:
         """A job without arguments, in the store's own shape."""
         args = b"[]" if self.store.shape is Shape.LIST else b"{}"
-        return NewJob(name=name, queue=queue, args=args, max_attempts=5, **given)
+        return NewJob(**{"name": name, "queue": queue, "args": args, "max_attempts": 5, **given})
 
     async def put(self, count: int = 1, *, queue: str = QUEUE) -> list[str]:
         """Insert so many jobs in one call; their ids."""

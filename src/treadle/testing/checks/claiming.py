@@ -4,11 +4,18 @@
 
 import asyncio
 
+from treadle.core.arguments import Shape
+from treadle.core.outcomes import Released
 from treadle.errors import NotEnrolled
-from treadle.stores.contract import Demand
+from treadle.stores.contract import Demand, Store
 from treadle.testing.checks.bench import OTHER, OWNER, Bench, BrokenPromise, Place, expect, ids, refused
 
 _SOON = 5.0
+
+
+def _large(store: Store) -> bytes:
+    """Arguments of 200 kB, in the store's own shape."""
+    return (b'["%b"]' if store.shape is Shape.LIST else b'{"text":"%b"}') % (b"x" * 200_000)
 
 
 async def an_owner_that_never_enrolled_is_refused(place: Place) -> None:
@@ -68,6 +75,18 @@ async def a_claim_whose_reply_was_lost_is_found(place: Place) -> None:
         await bench.end(claims[:1])
         expect(list(await store.held(OWNER)), claims[1:], "what was settled is held no more")
         expect(list(await store.held(OTHER)), [], "others hold nothing of it")
+
+
+async def a_large_job_is_found_whole_by_whoever_looks(place: Place) -> None:
+    async with place.store() as store, place.store() as other:
+        bench = await Bench(store).enroll()
+        await bench.insert(bench.job(args=_large(store)))
+        for _ in range(2):
+            claims = await bench.take()
+            expect(list(await store.held(OWNER)), claims, "who claimed it finds it")
+            expect([claim.job.args for claim in await other.held(OWNER)], [claims[0].job.args], "and so do others")
+            await bench.end(claims, Released())
+        expect(list(await store.held(OWNER)), [], "what was given back is held no more")
 
 
 async def a_watch_is_woken_by_an_insert_elsewhere(place: Place) -> None:
