@@ -32,6 +32,7 @@ def test_the_public_names_are_these() -> None:
         "Snooze",
         "Treadle",
         "TreadleError",
+        "Unique",
         "current_job",
     }
     assert all(hasattr(treadle, name) for name in treadle.__all__)

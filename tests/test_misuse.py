@@ -25,11 +25,12 @@ from tests.misuse.options import OPTIONS
 from tests.misuse.scripts import SCRIPTS
 from tests.misuse.stores import STORES
 from tests.misuse.transactions import TRANSACTIONS
+from tests.misuse.uniqueness import UNIQUENESS
 from tests.servers import RedisServer, free_port
 from treadle import Treadle
 from treadle.app.unserved import PATIENCE
 
-PROGRAMS = (*OPTIONS, *FUNCTIONS, *ARGUMENTS, *CALLS, *STORES, *TRANSACTIONS)
+PROGRAMS = (*OPTIONS, *FUNCTIONS, *ARGUMENTS, *CALLS, *STORES, *TRANSACTIONS, *UNIQUENESS)
 LIMIT = 30.0
 TYPOS = (("jobs lst", "list"), ("work shop --concurency 5", "--concurrency"), ("jobs list --state x", "available"))
 

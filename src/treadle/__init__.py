@@ -6,6 +6,7 @@ from treadle.app.jobs import Jobs
 from treadle.app.treadle import Treadle
 from treadle.core.inject import Inject
 from treadle.core.job import Job
+from treadle.core.uniqueness import Unique
 from treadle.errors import Cancel, Retry, Snooze, TreadleError
 from treadle.hooks.current import current_job
 from treadle.hooks.records import JobContext
@@ -25,5 +26,6 @@ __all__ = [
     "Snooze",
     "Treadle",
     "TreadleError",
+    "Unique",
     "current_job",
 ]

@@ -182,8 +182,8 @@ def test_an_external_job_cannot_have_the_name_of_another(app: Treadle) -> None:
 def test_an_option_that_only_a_worker_would_heed_is_refused_for_an_external_job(app: Treadle, option: str) -> None:
     given: Any = {option: 1}
     assert refusal(lambda: app.external("Mailer", **given)(first)) == (
-        'expected the options of external job "Mailer" to be among queue, max_attempts, priority, tags, meta, redact, '
-        f'got "{option}"'
+        'expected the options of external job "Mailer" to be among queue, max_attempts, priority, tags, meta, unique, '
+        f'redact, got "{option}"'
     )
 
 

@@ -13,10 +13,10 @@ from treadle import Treadle
 from treadle.errors import ConfigError
 
 KNOWN = (
-    "name, queue, max_attempts, priority, tags, meta, redact, timeout, backoff, retry_on, discard_on, expires, rerun, "
-    "aliases, executor, record"
+    "name, queue, max_attempts, priority, tags, meta, unique, redact, timeout, backoff, retry_on, discard_on, expires, "
+    "rerun, aliases, executor, record"
 )
-KNOWN_IN_CALLS = "queue, max_attempts, priority, tags, meta, delay, at"
+KNOWN_IN_CALLS = "queue, max_attempts, priority, tags, meta, unique, delay, at, tx, after_commit"
 NAME = "1 to 127 letters, digits, blanks or any of _ . - : /"
 WRONG_RETRY_ON = "expected retry_on of job \"work\" to be an exception class or a tuple of them, got 'OSError'"
 

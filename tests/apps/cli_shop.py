@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from treadle import Treadle
+from treadle import Treadle, Unique
 
 app = Treadle()
 
@@ -40,3 +40,8 @@ def hold(folder: str) -> None:
 def hold_mail(folder: str) -> None:
     """The same on the queue `mail`."""
     hold(folder)
+
+
+@app.job(unique=Unique(until="success"))
+def rebuild(catalogue: int) -> None:
+    """Be kept once."""

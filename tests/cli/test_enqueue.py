@@ -31,6 +31,14 @@ def test_queue_and_delay_can_be_chosen(shell: Shell) -> None:
     assert (job["queue"], job["state"]) == ("slow", "scheduled")
 
 
+def test_a_unique_job_that_stands_there_already_is_told_on_stderr(shell: Shell) -> None:
+    first = shell.run("enqueue", SHOP, "rebuild", "[7]")
+    second = shell.run("enqueue", SHOP, "rebuild", '{"catalogue": 7}')
+    assert (first.returncode, first.stderr, second.returncode) == (0, "", 0)
+    assert second.stdout == first.stdout
+    assert second.stderr == "treadle: a conflict: this unique job stands in the store already; nothing was inserted\n"
+
+
 def test_arguments_that_do_not_bind_are_one_line(shell: Shell) -> None:
     done = shell.run("enqueue", SHOP, "greet")
     assert (done.returncode, done.stdout) == (1, "")

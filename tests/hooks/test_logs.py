@@ -21,7 +21,7 @@ JOB = Job("7", "welcome", "mail", b"[42]", 2, 5)
 FAILURE = Failure("ValueError", "no such user", "Traceback …\nValueError: no such user\n")
 
 # Written by the enqueueing program's own lines, if it wants any: one for each job would double them.
-SILENT = {happened.JobInserted}
+SILENT = {happened.JobInserted, happened.JobConflicted}
 
 EXAMPLES: list[tuple[Event, str, str]] = [
     (happened.JobStarted(job=JOB), "DEBUG", "welcome 7 starts, attempt 2/5"),

@@ -13,7 +13,7 @@ welcome.options(countdown=5).enqueue(1)
 """,
         ConfigError,
         'expected the options of a call of job "welcome" to be among queue, max_attempts, priority, tags, '
-        'meta, delay, at, tx, after_commit, got "countdown"',
+        'meta, unique, delay, at, tx, after_commit, got "countdown"',
     ),
     Program(
         "a call's option mistyped",
@@ -24,7 +24,7 @@ welcome.options(delays=5).enqueue(1)
 """,
         ConfigError,
         'expected the options of a call of job "welcome" to be among queue, max_attempts, priority, tags, '
-        'meta, delay, at, tx, after_commit, got "delays"; did you mean "delay"?',
+        'meta, unique, delay, at, tx, after_commit, got "delays"; did you mean "delay"?',
     ),
     Program(
         "a call's option among the arguments",

@@ -10,7 +10,8 @@ LONGEST = 300  # characters, which is two lines of a terminal and a bit
 # The first line of every program; URL, REDIS, DEAD and FOLDER are put before it.
 PRELUDE = (
     "import asyncio; from dataclasses import dataclass; from datetime import datetime, timedelta; "
-    "from enum import Enum; from treadle import Inject, Job, Jobs, Snooze, Treadle, current_job; app = Treadle(URL)\n"
+    "from enum import Enum; from treadle import Inject, Job, Jobs, Snooze, Treadle, Unique, current_job; "
+    "app = Treadle(URL)\n"
 )
 
 _PLACES = (

@@ -182,7 +182,7 @@ with app.worker(queues=["default"]): ...
         "a default of the app that there is none",
         'Treadle(URL, defaults={"max_retries": 3})',
         ConfigError,
-        "expected the options in defaults of an app to be among queue, max_attempts, priority, tags, meta, "
+        "expected the options in defaults of an app to be among queue, max_attempts, priority, tags, meta, unique, "
         'redact, timeout, backoff, retry_on, discard_on, expires, rerun, got "max_retries"; did you mean '
         '"max_attempts"?',
     ),
@@ -278,7 +278,7 @@ welcome.enqueue()
 def welcome() -> None: ...
 """,
         ConfigError,
-        'expected the options of external job "A" to be among queue, max_attempts, priority, tags, meta, '
+        'expected the options of external job "A" to be among queue, max_attempts, priority, tags, meta, unique, '
         'redact, got "timeout"',
     ),
     Program(

@@ -11,7 +11,7 @@ OPTIONS: tuple[Program, ...] = (
 def welcome() -> None: ...
 """,
         ConfigError,
-        'expected the options of job "welcome" to be among name, queue, max_attempts, priority, tags, meta, '
+        'expected the options of job "welcome" to be among name, queue, max_attempts, priority, tags, meta, unique, '
         "redact, timeout, backoff, retry_on, discard_on, expires, rerun, aliases, executor, record, got "
         '"retries"',
     ),
@@ -22,7 +22,7 @@ def welcome() -> None: ...
 def welcome() -> None: ...
 """,
         ConfigError,
-        'expected the options of job "welcome" to be among name, queue, max_attempts, priority, tags, meta, '
+        'expected the options of job "welcome" to be among name, queue, max_attempts, priority, tags, meta, unique, '
         "redact, timeout, backoff, retry_on, discard_on, expires, rerun, aliases, executor, record, got "
         '"max_attempt"; did you mean "max_attempts"?',
     ),

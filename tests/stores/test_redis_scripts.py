@@ -15,7 +15,8 @@ CLAIM = "1795344093.154369-7373c99a4edc:4-0000"
 ENTRY = b'mail\0\0{"class":"A","args":[],"jid":"1"}'
 COUNTERS = [(f"stat:{number}", "string") for number in range(6)]
 SETTLING = [("inflight", "hash"), ("mark", "string"), ("cancel", "set"), ("result", "string"), *COUNTERS]
-SETTLED = [CLAIM, 20_000, "{}"]
+LOCK = ("unique:token", "string")
+SETTLED = [CLAIM, 20_000, "{}", "1"]
 PROCESS = [("me", "hash"), ("me:work", "hash"), ("me:workers", "hash"), ("me-signals", "list")]
 CRONS = [
     ("crons", "hash"),
@@ -39,6 +40,15 @@ SAMPLES: dict[str, Sample] = {
         [("op", "string"), ("queues", "set"), ("schedule", "zset"), ("queue:mail", "list")],
         [10_000, ",", "}", 1, "mail", 1, "{", "+60", 1, "{", "+0", 1, "{"],
     ),
+    "insert_unique": Sample(
+        [
+            *[("op", "string"), ("queues", "set"), ("schedule", "zset"), ("queue:mail", "list")],
+            *[("unique:other", "string"), ("treadle:unique:other", "string")],
+        ],
+        [10_000, ",", "}", 1, "mail", "1", 1, "", "{", 1, "60.0", 0, 0, ",", "2", 1, "+60", "{", 0, 0, 0, 0, ""],
+    ),
+    "replace": Sample([("retry", "zset"), ("treadle:unique:token", "string"), LOCK], ["due", "changed", "+60", "60.0"]),
+    "unlock": Sample([LOCK], ["1"]),
     "claim": Sample(
         [
             ("owners", "zset"),
@@ -51,14 +61,14 @@ SAMPLES: dict[str, Sample] = {
         ["me", "nonce:1", 10, "0", 2, "mail", "slow"],
     ),
     "complete": Sample([("inflight", "hash"), *COUNTERS, ("mark", "string")], [20_000, 1, "0000,", CLAIM]),
-    "finish": Sample(SETTLING, [*SETTLED, 1]),
-    "postpone": Sample([*SETTLING, ("retry", "zset")], [*SETTLED, 1, "60", 0, 1, "{", 1]),
-    "bury": Sample([*SETTLING, ("dead", "zset")], [*SETTLED, 1, 0, 1, "{", 1]),
+    "finish": Sample([*SETTLING, LOCK], [*SETTLED, 1]),
+    "postpone": Sample([*SETTLING, ("retry", "zset"), LOCK], [*SETTLED, 1, "60", 0, 1, "{", 1]),
+    "bury": Sample([*SETTLING, ("dead", "zset"), LOCK], [*SETTLED, 1, 0, 1, "{", 1]),
     "release": Sample(
-        [*SETTLING, ("queues", "set"), ("queue:mail", "list"), ("suspended:mail", "list")],
+        [*SETTLING, ("queues", "set"), ("queue:mail", "list"), ("suspended:mail", "list"), LOCK],
         [*SETTLED],
     ),
-    "set_aside": Sample([*SETTLING, ("suspended:mail", "list")], [*SETTLED, 1]),
+    "set_aside": Sample([*SETTLING, ("suspended:mail", "list"), LOCK], [*SETTLED, 1]),
     "enroll": Sample([("owners", "zset"), ("fenced", "zset"), ("leaving", "set"), ("holders", "set")], ["you", "30"]),
     "beat": Sample([("owners", "zset"), ("fenced", "zset")], ["me", "30"]),
     "held": Sample([("inflight", "hash"), ("cancel", "set")], []),
@@ -67,8 +77,8 @@ SAMPLES: dict[str, Sample] = {
     "give_back": Sample(
         [("inflight", "hash"), ("cancel", "set"), ("queues", "set"), ("queue:mail", "list")], [CLAIM, 1]
     ),
-    "obey": Sample(SETTLING, [*SETTLED]),
-    "lose": Sample([*SETTLING, ("dead", "zset")], [*SETTLED, 0, 1, "{", 1]),
+    "obey": Sample([*SETTLING, LOCK], [*SETTLED]),
+    "lose": Sample([*SETTLING, ("dead", "zset"), LOCK], [*SETTLED, 0, 1, "{", 1]),
     "forget": Sample(
         [
             ("leaving", "set"),
@@ -87,7 +97,7 @@ SAMPLES: dict[str, Sample] = {
     ),
     "reject": Sample([("retry", "zset"), ("dead", "zset")], ["due", 0, 3, "", 0]),
     "prune": Sample([("dead", "zset")], ["60", 10]),
-    "drop": Sample([("retry", "zset"), ("result", "string")], ["zset", "due", "{}"]),
+    "drop": Sample([("retry", "zset"), ("result", "string"), LOCK], ["zset", "due", "{}", "1"]),
     "resume": Sample([("suspended:mail", "list"), ("queues", "set"), ("queue:mail", "list")], ["1\0{}", "mail"]),
     "ask_cancel": Sample([("inflight", "hash"), ("cancel", "set")], [CLAIM]),
     "report": Sample(
@@ -129,6 +139,7 @@ def furnish(client: redis.Redis) -> None:
     client.lpush("me-signals", "TERM")
     client.hset("crons", "nightly", "old")
     client.hset("ticks", "nightly", 60)
+    client.set("unique:token", "1")
 
 
 def run(client: redis.Redis, name: str) -> object:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import assert_type
 
-from treadle import Cancel, Handle, Inject, Job, Jobs, ResultHandle, Retry, Snooze, Treadle, current_job
+from treadle import Cancel, Handle, Inject, Job, Jobs, ResultHandle, Retry, Snooze, Treadle, Unique, current_job
 from treadle.app.function import NewCall
 from treadle.core.states import State
 from treadle.hooks.events import JobCompleted
@@ -29,6 +29,16 @@ async def connect_later() -> AsyncIterator[Connection]:
 
 
 # Declaring
+
+
+@app.job(unique=Unique(until="start", period=None, keys=["user_id"], replace={"scheduled": ["scheduled_at", "args"]}))
+def kept_once(user_id: int) -> None: ...
+
+
+assert_type(kept_once.enqueue(1).conflict, bool)
+kept_once.options(unique=None).enqueue(1)
+kept_once.options(unique=Unique(fields=("args", "meta"), states=["available", "scheduled"])).enqueue(1)
+kept_once.options(unique=Unique(states="incomplete", timestamp="scheduled_at")).enqueue(1)
 
 
 @app.job

@@ -1,6 +1,6 @@
 """What both type checkers refuse, line by line: the mark at its end has mypy's code and pyright's rule."""
 
-from treadle import Handle, Inject, Job, Jobs, ResultHandle, Treadle
+from treadle import Handle, Inject, Job, Jobs, ResultHandle, Treadle, Unique
 from treadle.hooks.events import JobCompleted, JobRetried
 
 app = Treadle("sqlite://")
@@ -41,6 +41,15 @@ kept.options(queue="slow").new()  # E: call-arg | reportCallIssue
 app.enqueue_all([plain.new(None)])  # E: arg-type | reportArgumentType
 app.enqueue_all([plain(1)])  # E: arg-type | reportArgumentType
 app.enqueue(plain, {"user_id": 1})  # E: arg-type | reportArgumentType
+
+# Rules of uniqueness
+
+Unique(fields=["arg"])  # E: list-item | reportArgumentType
+Unique(states="running")  # E: arg-type | reportArgumentType
+Unique(until="end")  # E: arg-type | reportArgumentType
+Unique(replace={"executing": ["args"]})  # E: dict-item | reportArgumentType
+Unique(perod=60)  # E: call-arg | reportCallIssue
+plain.options(unique=True)  # E: arg-type | reportArgumentType
 
 # Options of calls
 

@@ -13,10 +13,11 @@ from treadle.app.handle import Handle, ResultHandle, Unborn
 from treadle.app.surface import App, Home
 from treadle.core.arguments import Signature, check_size
 from treadle.core.inject import injected, sources
-from treadle.core.job import NewJob
+from treadle.core.job import Inserted, NewJob
 from treadle.core.jsontext import load_json
 from treadle.core.options import CallOptions, CallSettings, JobOptions, check_executor, check_known, checked
 from treadle.core.results import ReturnedValue
+from treadle.core.uniqueness import Unique, Uniqueness, check_keys
 from treadle.errors import ArgumentError, ConfigError
 from treadle.runtime.handler import Handler, OnDiscard
 from treadle.stores.contract import check_able
@@ -25,6 +26,7 @@ P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
 T = TypeVar("T")
+H = TypeVar("H", bound=Handle)
 D = TypeVar("D", bound=OnDiscard)
 H_co = TypeVar("H_co", bound=Handle, covariant=True)
 
@@ -67,7 +69,7 @@ class Declaration:
         # What an app redacts, none of its jobs can uncover.
         redact = options.redact.union(self.home.app.defaults.get("redact", ()))
         options = msgspec.structs.replace(options, redact=redact)
-        return Handler(
+        handler = Handler(
             name=self.name,
             function=function,
             signature=Signature(self.name, function, options.redact),
@@ -77,6 +79,8 @@ class Declaration:
             sources=sources(function, f'job "{self.name}"'),
             result=ReturnedValue(self.name, function, redact) if options.record else None,
         )
+        uniqueness(handler, options.unique)
+        return handler
 
     @cached_property
     def injected(self) -> frozenset[str]:
@@ -154,7 +158,7 @@ class JobFunction(Generic[P, R_co, H_co]):
             self._app.defer([new], [handle], self._options.after_commit, instead="await aenqueue")
             return handle
         inserted = self._app.insert([self._new(args, kwargs)], instead="await aenqueue", tx=self._options.tx)
-        return self.handle(inserted[0].id)
+        return handle_of(self, inserted[0])
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:
         """Enqueue a call from a coroutine; see `enqueue`."""
@@ -163,7 +167,7 @@ class JobFunction(Generic[P, R_co, H_co]):
             await self._app.adefer([new], [handle], self._options.after_commit)
             return handle
         inserted = await self._app.ainsert([self._new(args, kwargs)], tx=self._options.tx)
-        return self.handle(inserted[0].id)
+        return handle_of(self, inserted[0])
 
     def handle(self, job_id: str | Unborn) -> H_co:
         """The handle of a call that was enqueued elsewhere."""
@@ -195,6 +199,7 @@ class JobFunction(Generic[P, R_co, H_co]):
             tags=declared.tags if chosen.tags is None else chosen.tags,
             meta=declared.meta if chosen.meta is None else chosen.meta,
             rerun=declared.rerun,
+            unique=uniqueness(self.handler, declared.unique if chosen.unique is msgspec.UNSET else chosen.unique),
         )
         return check_able(app.store, job)
 
@@ -205,6 +210,21 @@ class JobFunction(Generic[P, R_co, H_co]):
     @property
     def _app(self) -> App:
         return self._declaration.home.app
+
+
+def handle_of(job: JobFunction[..., Any, H], inserted: Inserted) -> H:
+    """The handle of a call that was enqueued now, or of the job that it is in conflict with."""
+    handle = job.handle(inserted.id)
+    handle.appoint(inserted)
+    return handle
+
+
+def uniqueness(handler: Handler, rule: Unique | None) -> Uniqueness | None:
+    """What is written with a unique job. Raises ConfigError for keys that are none of its arguments."""
+    if rule is None:
+        return None
+    outline = handler.signature.outline
+    return Uniqueness(check_keys(rule, [*outline.parameters, *filter(None, [outline.rest])], handler.name), outline)
 
 
 def new_jobs(calls: Sequence[NewCall[Any]]) -> list[NewJob]:

@@ -26,7 +26,12 @@ class Unborn:
 
 
 class Handle:
-    """A job in the store."""
+    """A job in the store.
+
+    `conflict` says that the enqueued job was not inserted, as it is to be unique and this one stood there already.
+    """
+
+    conflict: bool = False
 
     def __init__(self, app: App, job_id: str | Unborn) -> None:
         if not isinstance(job_id, str | Unborn):
@@ -48,8 +53,9 @@ class Handle:
         return self._id
 
     def appoint(self, inserted: Inserted) -> None:
-        """Say what came of the job at its commit; for those who build on treadle."""
+        """Say what came of the job; for those who build on treadle."""
         self._id = inserted.id
+        self.conflict = inserted.conflict
 
     def status(self) -> State | None:
         """Where the job stands; None where the store keeps nothing of it (Redis keeps no finished jobs)."""

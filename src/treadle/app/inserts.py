@@ -13,7 +13,7 @@ from treadle.app.guard import refuse_while_importing
 from treadle.app.surface import Awaiting
 from treadle.core.job import Inserted, NewJob
 from treadle.errors import ConfigError
-from treadle.hooks.events import Events, JobInserted
+from treadle.hooks.events import Events, JobConflicted, JobInserted
 from treadle.hooks.middleware import AroundInsert, check_inserted, insert_within
 from treadle.stores.borrowed.commits import after_commit
 from treadle.stores.borrowed.link import Borrowed
@@ -121,9 +121,10 @@ class Inserts:
         return inserted
 
     def _tell(self, jobs: Sequence[NewJob], inserted: Sequence[Inserted]) -> None:
-        if self._events.wanted(JobInserted):
+        if self._events.wanted(JobInserted) or self._events.wanted(JobConflicted):
             for job, one in zip(jobs, inserted, strict=True):
-                self._events.emit(JobInserted(id=one.id, queue=job.queue, name=job.name))
+                kind = JobConflicted if one.conflict else JobInserted
+                self._events.emit(kind(id=one.id, queue=job.queue, name=job.name))
 
 
 async def _handed_over(

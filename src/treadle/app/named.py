@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from treadle.app.function import uniqueness
 from treadle.app.handle import Handle, Unborn
 from treadle.app.registry import Registered
 from treadle.app.surface import App
 from treadle.core.arguments import Shape, check_size
-from treadle.core.job import NewJob
+from treadle.core.job import Inserted, NewJob
 from treadle.core.jsontext import dump
 from treadle.core.options import JobOptions, check_name
 from treadle.errors import ArgumentError
@@ -42,14 +43,16 @@ def named(app: Knows, name: str, args: Mapping[str, Any] | Sequence[Any], queue:
         tags=declared.tags,
         meta=declared.meta,
         rerun=declared.rerun,
+        unique=uniqueness(known.handler, declared.unique) if known else None,
     )
     return check_able(app.store, job)
 
 
-def handle_of_named(app: Knows, new: NewJob, job_id: str | Unborn) -> Handle:
+def handle_of_named(app: Knows, new: NewJob, inserted: Inserted | Unborn) -> Handle:
     """The handle of such a call."""
     known = app.find(new.name)
-    if known is None:
-        return Handle(app, job_id)
-    handle: Handle = known.options(queue=new.queue).handle(job_id)
+    job_id = inserted if isinstance(inserted, Unborn) else inserted.id
+    handle: Handle = known.options(queue=new.queue).handle(job_id) if known else Handle(app, job_id)
+    if not isinstance(inserted, Unborn):
+        handle.appoint(inserted)
     return handle

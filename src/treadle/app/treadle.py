@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from treadle.app.connection import Connection
 from treadle.app.crons import Crons
 from treadle.app.discovery import Discovery
-from treadle.app.function import NewCall, new_jobs
+from treadle.app.function import NewCall, handle_of, new_jobs
 from treadle.app.handle import Handle, Unborn
 from treadle.app.inserts import Inserts, exclusive
 from treadle.app.jobs import Jobs
@@ -202,7 +202,7 @@ class Treadle(Jobs):
             handle = handle_of_named(self, new, Unborn())
             self.defer([new], [handle], exclusive(after_commit, tx), instead="await aenqueue")
             return handle
-        return handle_of_named(self, new, self.insert([new], instead="await aenqueue", tx=tx)[0].id)
+        return handle_of_named(self, new, self.insert([new], instead="await aenqueue", tx=tx)[0])
 
     async def aenqueue(
         self,
@@ -219,7 +219,7 @@ class Treadle(Jobs):
             handle = handle_of_named(self, new, Unborn())
             await self.adefer([new], [handle], exclusive(after_commit, tx))
             return handle
-        return handle_of_named(self, new, (await self.ainsert([new], tx=tx))[0].id)
+        return handle_of_named(self, new, (await self.ainsert([new], tx=tx))[0])
 
     def enqueue_all(self, calls: Sequence[NewCall[H]], *, tx: object = None, after_commit: object = None) -> list[H]:
         """Enqueue many calls made by `new`, all of them or none. `tx` and `after_commit` as in CallSettings."""
@@ -228,7 +228,7 @@ class Treadle(Jobs):
             self.defer(jobs, handles, exclusive(after_commit, tx), instead="await aenqueue_all")
             return handles
         inserted = self.insert(new_jobs(calls), instead="await aenqueue_all", tx=tx)
-        return [call.job.handle(one.id) for call, one in zip(calls, inserted, strict=True)]
+        return [handle_of(call.job, one) for call, one in zip(calls, inserted, strict=True)]
 
     async def aenqueue_all(
         self, calls: Sequence[NewCall[H]], *, tx: object = None, after_commit: object = None
@@ -239,7 +239,7 @@ class Treadle(Jobs):
             await self.adefer(jobs, handles, exclusive(after_commit, tx))
             return handles
         inserted = await self.ainsert(new_jobs(calls), tx=tx)
-        return [call.job.handle(one.id) for call, one in zip(calls, inserted, strict=True)]
+        return [handle_of(call.job, one) for call, one in zip(calls, inserted, strict=True)]
 
     def insert(self, jobs: Sequence[NewJob], *, instead: str, tx: object = None) -> Sequence[Inserted]:
         """Insert jobs, blocking; what came of each. Raises BlockingCall where a loop runs, naming `instead`."""

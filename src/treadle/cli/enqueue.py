@@ -12,7 +12,7 @@ from treadle.cli.options import name as checked_name
 from treadle.cli.options import seconds, store_url
 from treadle.cli.target import on_store, open_app, user_code
 from treadle.core.arguments import Shape
-from treadle.core.job import NewJob
+from treadle.core.job import Inserted, NewJob
 from treadle.core.jsontext import dump, load_json
 from treadle.core.nearest import did_you_mean
 from treadle.core.options import MAX_ATTEMPTS
@@ -40,10 +40,12 @@ def enqueue(words: tuple[str, ...], url: str | None, queue: str | None, delay: f
     value = None if args is None else json_args(args)
     app = open_app(reference, url)
     if reference is None:
-        job_id = on_store(app, lambda store: _insert(store, name, value, queue or "default", delay), create=True)
+        inserted = on_store(app, lambda store: _insert(store, name, value, queue or "default", delay), create=True)
     else:
-        job_id = _call(app, reference, name, value, {"queue": queue, "delay": delay})
-    click.echo(job_id)
+        inserted = _call(app, reference, name, value, {"queue": queue, "delay": delay})
+    click.echo(inserted.id)
+    if inserted.conflict:
+        click.echo("treadle: a conflict: this unique job stands in the store already; nothing was inserted", err=True)
 
 
 def _parse(words: tuple[str, ...]) -> tuple[str | None, str, str | None]:
@@ -67,9 +69,10 @@ def json_args(text: str) -> object:
     return value
 
 
-def _call(app: Treadle, reference: str, name: str, value: object, options: Mapping[str, Any]) -> str:
+def _call(app: Treadle, reference: str, name: str, value: object, options: Mapping[str, Any]) -> Inserted:
     try:
-        return str(app.enqueue_all([bound_call(app, reference, name, value, options)])[0].id)
+        handle = app.enqueue_all([bound_call(app, reference, name, value, options)])[0]
+        return Inserted(handle.id, handle.conflict)
     finally:
         app.close()
 
@@ -93,8 +96,8 @@ def _unknown(reference: str, name: str, known: Sequence[str]) -> str:
     return f'{expected}, got "{name}"{did_you_mean(name, known)}'
 
 
-async def _insert(store: Store, name: str, value: object, queue: str, delay: float | None) -> str:
-    return (await store.insert([free_job(store, name, value, queue, delay)]))[0].id
+async def _insert(store: Store, name: str, value: object, queue: str, delay: float | None) -> Inserted:
+    return (await store.insert([free_job(store, name, value, queue, delay)]))[0]
 
 
 def free_job(store: Store, name: str, value: object, queue: str, delay: float | None = None) -> NewJob:

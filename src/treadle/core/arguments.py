@@ -17,6 +17,7 @@ from treadle.core.inject import injected
 from treadle.core.jsontext import DEPTH_LIMIT, encode, load_json, shown, too_deep, write
 from treadle.core.options import CallSettings
 from treadle.core.redact import without_secret
+from treadle.core.uniqueness import Arguments
 from treadle.errors import ArgumentError, ConfigError
 
 _BRACKET = ord("[")
@@ -148,6 +149,19 @@ class Signature:
         """The names of that many arguments in a list; "" for those beyond the signature."""
         order = [name for name in self._names if name != self._rest]
         return [*order, *[self._rest or ""] * (count - len(order))][:count]
+
+    @cached_property
+    def outline(self) -> Arguments:
+        """What two calls are compared by: the order of the arguments, and the defaults that JSON has."""
+        order = tuple(name for name in self._names if name != self._rest)
+        defaults = {}
+        for name in self._names:
+            if name not in self._required and name != self._rest:
+                try:
+                    defaults[name] = self._default(name)
+                except ArgumentError:
+                    continue
+        return Arguments(order, defaults, self._rest or "")
 
     def _refuse(self, parameters: list[Parameter]) -> None:
         for parameter in parameters:

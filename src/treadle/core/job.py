@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
+from treadle.core.jsontext import dump
 from treadle.core.states import State
+from treadle.core.uniqueness import Uniqueness
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +18,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     `delay` is seconds from the store's own clock; `at` an instant that the caller gave, seconds since the epoch.
     At most one of them is set; neither means now. `priority` is 0, the first, to 9; a store without priorities ignores
     it. `rerun` is False for a job that must not run again when its worker dies. `meta` holds what JSON has.
+    `unique` is the rule of a job of which only one is to be kept.
     """
 
     name: str
@@ -28,10 +31,16 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     meta: Mapping[str, Any] = {}
     rerun: bool = True
+    unique: Uniqueness | None = None
 
     def __repr__(self) -> str:
         """Without what it carries, which may be secret."""
         return f"NewJob(name={self.name!r}, queue={self.queue!r})"
+
+    def digest(self, unique: Uniqueness) -> str:
+        """What this job and those that are the same by this rule have in common. Raises ArgumentError for its meta."""
+        meta = dump(dict(self.meta), f'meta of job "{self.name}"') if self.meta else b"{}"
+        return unique.digest(name=self.name, queue=self.queue, args=self.args, meta=meta)
 
 
 class Inserted(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from treadle.core.backoff import Backoff
 from treadle.core.nearest import did_you_mean
+from treadle.core.uniqueness import Unique, check_unique
 from treadle.errors import ConfigError
 
 Executor = Literal["loop", "thread", "process"]
@@ -34,7 +35,7 @@ class Written(TypedDict, total=False):
     """What is written with every job, whoever runs it.
 
     `queue`: "default". `max_attempts`: 20, the first run counted. `priority`: 0 (first) to 9, where the store has one.
-    `tags`: words to find the job by. `meta`: values that travel with it.
+    `tags`: words to find the job by. `meta`: values that travel with it. `unique`: the rule by which only one is kept.
     """
 
     queue: str
@@ -42,6 +43,7 @@ class Written(TypedDict, total=False):
     priority: int
     tags: Sequence[str]
     meta: Mapping[str, Any]
+    unique: Unique | None
 
 
 class ExternalSettings(Written, total=False):
@@ -126,6 +128,7 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     tags: tuple[str, ...] = ()
     meta: Mapping[str, Any] = {}
+    unique: Unique | None = None
     redact: frozenset[str] = frozenset()
 
 
@@ -133,6 +136,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one call differs from its job's declaration. `delay` is seconds, `at` seconds since the epoch.
 
     `tx` and `after_commit` are whatever the user gave.
+    `unique` is None for a call that is not unique, UNSET for one that is as its job.
     """
 
     queue: str | None = None
@@ -140,6 +144,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     priority: int | None = None
     tags: tuple[str, ...] | None = None
     meta: Mapping[str, Any] | None = None
+    unique: Unique | msgspec.UnsetType | None = msgspec.UNSET
     delay: float | None = None
     at: float | None = None
     tx: Any = None
@@ -284,6 +289,7 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "priority": lambda value, what: check_count(value, what, 0, LOWEST_PRIORITY),
     "tags": check_words,
     "meta": check_mapping,
+    "unique": check_unique,
     "redact": lambda value, what: frozenset(check_words(value, what)),
     "delay": check_seconds,
     "at": check_instant,

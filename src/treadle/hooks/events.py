@@ -29,6 +29,14 @@ class JobInserted(Event, frozen=True, kw_only=True):
     name: str
 
 
+class JobConflicted(Event, frozen=True, kw_only=True):
+    """This process enqueued a unique job that stood in the store already; `id` is that one's."""
+
+    id: str
+    queue: str
+    name: str
+
+
 class JobStarted(Event, frozen=True, kw_only=True):
     """An attempt began."""
 

@@ -18,6 +18,7 @@ from treadle.core.found import Page, Tally
 from treadle.core.job import Inserted, Job, NewJob
 from treadle.core.outcomes import Outcome
 from treadle.core.states import State
+from treadle.core.uniqueness import check_lock
 from treadle.errors import ConfigError
 from treadle.stores.borrowed.link import Borrowed
 from treadle.stores.job_query import JobQuery as JobQuery  # noqa: PLC0414 - a part of the contract, known from here
@@ -365,6 +366,8 @@ def check_able(store: Produces, job: NewJob) -> NewJob:
             f'job "{job.name}": expected priority 0 on this store, which has none, got {job.priority}: give what is '
             f"urgent a queue and slots of its own"
         )
+    if job.unique is not None and Ability.HISTORY not in store.abilities:
+        check_lock(job.unique.rule, job.name)
     return job
 
 

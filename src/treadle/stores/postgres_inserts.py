@@ -11,6 +11,7 @@ from treadle.core.clock import Clock
 from treadle.core.job import Inserted, NewJob
 from treadle.core.jsontext import load_json
 from treadle.errors import ArgumentError, StoreUnavailable, Unconfirmed
+from treadle.stores import postgres_unique as unique
 from treadle.stores.oban import check, meta_of
 from treadle.stores.postgres_connection import Seat, Session
 
@@ -93,6 +94,9 @@ def _check_text(text: str, where: str) -> None:
 def insert(session: Session, jobs: Sequence[NewJob]) -> list[Inserted]:
     """Insert within a transaction that the caller holds, and that ends all or nothing."""
     ids = _drawn_ids(session, jobs)
+    if any(job.unique is not None for job in jobs):
+        unique.take_keys(session, jobs)
+        return _put_unique(session, jobs, ids)
     for page in _pages(ids, jobs):
         session.rows("insert", page)
     return [Inserted(str(job_id)) for job_id in ids]
@@ -130,6 +134,8 @@ class Insert:
     def _step(self, session: Session) -> list[Inserted]:
         if not self._ids:
             self._ids = _drawn_ids(session, self._jobs)
+        if any(job.unique is not None for job in self._jobs):
+            return self._with_unique(session)
         pages = list(_pages(self._ids, self._jobs))
         self._sent = True
         if len(pages) == 1:
@@ -139,6 +145,25 @@ class Insert:
                 for page in pages:
                     session.rows("insert", page)
         return [Inserted(str(job_id)) for job_id in self._ids]
+
+    def _with_unique(self, session: Session) -> list[Inserted]:
+        with session.together():
+            unique.take_keys(session, self._jobs)
+            if self._sent:
+                done = unique.before(session, self._jobs, self._ids)
+                if done is not None:
+                    return done
+            self._sent = True
+            return _put_unique(session, self._jobs, self._ids)
+
+
+def _put_unique(session: Session, jobs: Sequence[NewJob], ids: Sequence[int]) -> list[Inserted]:
+    """Insert those that are not one too many; their keys are taken."""
+    planned = unique.plan(session, jobs, ids)
+    for page in _pages([job_id for job_id, _, _ in planned.jobs], [job for _, job, _ in planned.jobs]):
+        session.rows("insert", page)
+    unique.keep(session, planned)
+    return list(planned.answers)
 
 
 def _drawn_ids(session: Session, jobs: Sequence[NewJob]) -> list[int]:

@@ -28,9 +28,10 @@ def stage(session: Session, limit: int) -> int:
 def prune(session: Session, older_than: Mapping[State, float], limit: int) -> int:
     """Delete jobs that ended long ago, at most `limit`; and what is kept beside jobs for too long."""
     ages = {state.value: older_than.get(state) for state in FINAL}
-    deleted: int = session.row("prune_jobs", {**ages, "limit": limit})[0]
+    deleted: list[int] = session.row("prune_jobs", {**ages, "limit": limit})[0]
+    session.rows("prune_unique", {"ids": deleted})
     session.rows("prune_beside")
-    return deleted
+    return len(deleted)
 
 
 def counts(session: Session) -> dict[str, dict[State, int]]:

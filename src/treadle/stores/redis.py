@@ -21,6 +21,7 @@ from treadle.stores import redis_doctor as doctor
 from treadle.stores import redis_inspection as inspection
 from treadle.stores import redis_jobs as jobs
 from treadle.stores import redis_rescue as giving_back
+from treadle.stores import redis_unique as unique
 from treadle.stores.borrowed.link import Borrowed
 from treadle.stores.contract import (
     Ability,
@@ -42,6 +43,7 @@ from treadle.stores.contract import (
 )
 from treadle.stores.redis_client import Client, Draw
 from treadle.stores.redis_errors import ReplyLost
+from treadle.stores.redis_scripts import ScriptCall
 from treadle.stores.redis_settle import settle
 from treadle.stores.redis_watch import RedisWatch
 from treadle.stores.ticks import Crontab, Firing
@@ -86,24 +88,38 @@ class RedisStore:
         refuse_tx(self, tx)
         if not new:
             return ()
-        ids, call = jobs.insertion(self._client, new)
+        ids, call = self._insertion(new)
         try:
-            await self._client.back.insist(call, jobs.patience(len(new)))
+            reply = await self._client.back.insist(call, jobs.patience(len(new)))
         except ReplyLost as error:
             raise Unconfirmed(str(error), ids) from error
-        return [Inserted(jid) for jid in ids]
+        if call.name == "insert":
+            return [Inserted(jid) for jid in ids]
+        inserted, changes = unique.outcome(self._client, new, ids, reply)
+        for change in changes:
+            await self._client.back.insist(change, jobs.PATIENCE)
+        return inserted
 
     def insert_now(self, new: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
         """The same, blocking; safe on any thread."""
         refuse_tx(self, tx)
         if not new:
             return ()
-        ids, call = jobs.insertion(self._client, new)
+        ids, call = self._insertion(new)
         try:
-            self._client.thread.insist(call, jobs.patience(len(new)))
+            reply = self._client.thread.insist(call, jobs.patience(len(new)))
         except ReplyLost as error:
             raise Unconfirmed(str(error), ids) from error
-        return [Inserted(jid) for jid in ids]
+        if call.name == "insert":
+            return [Inserted(jid) for jid in ids]
+        inserted, changes = unique.outcome(self._client, new, ids, reply)
+        for change in changes:
+            self._client.thread.insist(change, jobs.PATIENCE)
+        return inserted
+
+    def _insertion(self, new: Sequence[NewJob]) -> tuple[tuple[str, ...], ScriptCall]:
+        build = jobs.insertion if all(job.unique is None for job in new) else unique.insertion
+        return build(self._client, new)
 
     async def enroll(self, owner: str, lease: float) -> None:
         """Make an owner known. Raises Fenced for one that was declared dead."""

@@ -11,6 +11,7 @@ from treadle.errors import StoreError
 from treadle.log import Log
 from treadle.stores import sidekiq
 from treadle.stores.contract import Claim, Demand
+from treadle.stores.exq_locks import Lock, lock_of
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_errors import WrongType
 from treadle.stores.redis_keys import decode, encode
@@ -29,13 +30,14 @@ _log = Log("treadle.stores.redis")
 class Lent(Claim, frozen=True):
     """A claim with the bytes that stand in the store, of which its job's next form is made.
 
-    `alone` says that the job was set aside. Of a large payload only what stands `around` its arguments is kept: those
-    are in the job already.
+    `alone` says that the job was set aside, `lock` what it may hold as a unique one. Of a large payload only what
+    stands `around` its arguments is kept: those are in the job already.
     """
 
     payload: bytes = b""
     alone: bool = False
     around: tuple[bytes, bytes] | None = None
+    lock: Lock | None = None
 
     @property
     def text(self) -> bytes:
@@ -77,6 +79,7 @@ async def claim(client: Client, owner: str, demands: Sequence[Demand]) -> list[C
         claims, poison = _lent(client, reply, prefix, asked)
         await _bury(client, owner, poison)
         if claims or not poison:
+            await _unlock_started(client, claims)
             return claims
 
 
@@ -115,12 +118,39 @@ def claimed_at(token: str | bytes) -> float:
     return float(token[:17])
 
 
-def settling(
-    client: Client, owner: str, token: str, jid: str, *, day: int, counters: Sequence[bytes]
+def settling(  # noqa: PLR0913 - what every script that settles one claim takes
+    client: Client,
+    owner: str,
+    token: str,
+    jid: str,
+    *,
+    day: int,
+    counters: Sequence[bytes],
+    kept: bytes | str = b"",
+    lock: Lock | None = None,
+    more: Sequence[bytes] = (),
 ) -> tuple[list[bytes], list[Argument]]:
-    """The keys and arguments with which every script that settles one claim begins, up to the result record."""
+    """The keys of a script that settles one claim, and its first four arguments.
+
+    `kept` is the result record, `lock` that which is to go if the job ends now, `more` are the script's own keys.
+    """
     keys = client.keys
-    return [keys.inflight(owner), keys.settled(token), keys.cancel(owner), keys.result(jid), *counters], [token, day]
+    named = [keys.inflight(owner), keys.settled(token), keys.cancel(owner), keys.result(jid), *counters, *more]
+    if lock is not None:
+        named.append(keys.unique(lock.token)[0])
+    return named, [token, day, kept, encode(lock.jid) if lock is not None else b""]
+
+
+async def _unlock_started(client: Client, claims: Sequence[Claim]) -> None:
+    """Take away the locks that were to last until the first attempt of these jobs."""
+    starting = [
+        claim.lock
+        for claim in claims
+        if isinstance(claim, Lent) and claim.lock is not None and claim.lock.until == "start" and claim.job.attempt == 1
+    ]
+    if starting:
+        named = [client.keys.unique(lock.token)[0] for lock in starting]
+        await client.back.run_all_twice([ScriptCall("unlock", named, [encode(lock.jid) for lock in starting])])
 
 
 # Claiming
@@ -178,7 +208,7 @@ def _lent(
                     deaths = int(count)
                 job = read(text, queue, deaths, now)
                 claims.append(
-                    Lent(job, token, False, text, alone)
+                    Lent(job, token, False, text, alone, None, lock_of(text))
                     if len(text) < LARGE
                     else _made(client, job, token, text, alone=alone)
                 )
@@ -190,7 +220,7 @@ def _lent(
 def _made(client: Client, job: Job, token: str, text: bytes, *, alone: bool, cancelled: bool = False) -> Lent:
     """A claim. A large one is remembered while anybody holds it, so that it need not be sent again."""
     around = sidekiq.around(text, job.args) if len(text) >= LARGE else None
-    lent = Lent(job, token, cancelled, b"" if around else text, alone, around)
+    lent = Lent(job, token, cancelled, b"" if around else text, alone, around, lock_of(text))
     if len(text) >= LARGE:
         client.large[token] = lent
     return lent
@@ -216,12 +246,8 @@ async def _bury(client: Client, owner: str, poison: Sequence[_Poison]) -> None:
         day, counters = await client.counters()
         calls = []
         for token, queue, text, _ in poison:
-            first, leading = settling(client, owner, token, "", day=day, counters=counters)
-            calls.append(
-                ScriptCall(
-                    "bury", [*first, client.keys.dead], [*leading, "", 0, *sidekiq.buried(text, queue).arguments]
-                )
-            )
+            named, leading = settling(client, owner, token, "", day=day, counters=counters, more=[client.keys.dead])
+            calls.append(ScriptCall("bury", named, [*leading, 0, *sidekiq.buried(text, queue).arguments]))
         for reply in await client.back.run_all_twice(calls):
             if isinstance(reply, StoreError):
                 raise reply

@@ -11,6 +11,7 @@ from treadle.core.job import JobView
 from treadle.core.states import State
 from treadle.stores import sidekiq
 from treadle.stores.contract import JobQuery
+from treadle.stores.exq_locks import lock_of, released
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_controls import tell
 from treadle.stores.redis_jobs import staging
@@ -69,7 +70,10 @@ def _call(client: Client, action: Literal["retry", "cancel", "delete"], job: Fou
         return None
     kept = record(State.CANCELLED, error="") if action == "cancel" else b""
     kind = "zset" if state in SETS else "list"
-    return ScriptCall("drop", [job.key, keys.result(job.view.id)], [kind, job.entry, kept])
+    lock = lock_of(job.text)
+    lock = lock if action == "delete" else released(lock, State.CANCELLED)
+    named, jid = ([keys.unique(lock.token)[0]], lock.jid.encode()) if lock else ([], b"")
+    return ScriptCall("drop", [job.key, keys.result(job.view.id), *named], [kind, job.entry, kept, jid])
 
 
 def _retry(client: Client, job: Found) -> ScriptCall | None:

@@ -42,28 +42,34 @@ def patience(jobs: int) -> float:
 
 def insertion(client: Client, jobs: Sequence[NewJob]) -> tuple[tuple[str, ...], ScriptCall]:
     """The ids of these jobs, and the call that inserts all of them or none, however often it is sent."""
-    if len(jobs) > JOBS_AT_ONCE:
-        raise ArgumentError(f"expected at most {JOBS_AT_ONCE:,} jobs in one insert, got {len(jobs):,}")
-    ids = drawn_ids(client, len(jobs))
+    ids = drawn_for(client, jobs)
     now: dict[str, list[bytes]] = {}
     timed: list[tuple[str, str, bytes]] = []
     for job, jid in zip(jobs, ids, strict=True):
-        check(job)
         heads = now.setdefault(job.queue, [])
-        when = _when(job)
-        if when is None:
+        due = when(job)
+        if due is None:
             heads.append(sidekiq.head(job, jid))
         else:
-            timed.append((when, job.queue, sidekiq.head(job, jid)))
+            timed.append((due, job.queue, sidekiq.head(job, jid)))
     args: list[Argument] = [OPERATION_MS, sidekiq.BETWEEN, sidekiq.TAIL, len(now)]
     for queue, heads in now.items():
         args += [encode(queue), len(heads), *heads]
     numbers = {queue: index for index, queue in enumerate(now, 1)}
-    for when, queue, head in timed:
-        args += [when, numbers[queue], head]
+    for due, queue, head in timed:
+        args += [due, numbers[queue], head]
     keys = client.keys
     named = [keys.operation(client.operation()), keys.queues, keys.schedule, *map(keys.queue, now)]
     return ids, ScriptCall("insert", named, args)
+
+
+def drawn_for(client: Client, jobs: Sequence[NewJob]) -> tuple[str, ...]:
+    """Ids for these jobs. Raises ArgumentError for what cannot be inserted."""
+    if len(jobs) > JOBS_AT_ONCE:
+        raise ArgumentError(f"expected at most {JOBS_AT_ONCE:,} jobs in one insert, got {len(jobs):,}")
+    for job in jobs:
+        check(job)
+    return drawn_ids(client, len(jobs))
 
 
 def drawn_ids(client: Client, count: int) -> tuple[str, ...]:
@@ -78,7 +84,8 @@ def check(job: NewJob) -> None:
         raise ArgumentError(f'job "{job.name}": expected its arguments as a JSON list, got {job.args!r:.60}')
 
 
-def _when(job: NewJob) -> str | None:
+def when(job: NewJob) -> str | None:
+    """When a new job is due, as the scripts take it: an instant, or seconds from now; None for now."""
     if job.at is not None:
         return f"{job.at:.6f}"
     return f"+{job.delay:.6f}" if job.delay else None

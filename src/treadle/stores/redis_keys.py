@@ -73,6 +73,10 @@ class Keys:
         """How a job ended, kept for a day."""
         return self._result + encode(jid)
 
+    def unique(self, token: str) -> tuple[bytes, bytes]:
+        """The lock of a unique job, as Exq names it; and the text of that job while it waits and may be changed."""
+        return self._prefix + b"unique:" + encode(token), self._prefix + b"treadle:unique:" + encode(token)
+
     def operation(self, name: str) -> bytes:
         """Stands for 10 s after the insert of this name."""
         return self._prefix + b"treadle:op:" + name.encode()

@@ -11,6 +11,7 @@ from treadle.errors import StoreError
 from treadle.log import Log
 from treadle.stores import sidekiq
 from treadle.stores.contract import Rescued
+from treadle.stores.exq_locks import lock_of, released
 from treadle.stores.redis_claims import opened, settling
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_errors import WrongType
@@ -109,13 +110,22 @@ async def _end(client: Client, owner: str, cancelled: Mapping[bytes, bytes], los
             job_id = sidekiq.read(text, queue).id
         except sidekiq.Malformed:
             job_id = ""
-        first, leading = settling(client, owner, token.decode(), job_id, day=day, counters=counters)
-        if token in cancelled:
-            calls.append(ScriptCall("obey", first, [*leading, record(State.CANCELLED, error="")]))
-        else:
-            leading.append(record(State.DISCARDED, error=shown(LOST)))
-            last = sidekiq.failed(text, queue, LOST).arguments if sidekiq.kept_when_dead(text) else []
-            calls.append(ScriptCall("lose", [*first, client.keys.dead], [*leading, *last]))
+        state = State.CANCELLED if token in cancelled else State.DISCARDED
+        kept = record(state, error="" if token in cancelled else shown(LOST))
+        named, args = settling(
+            client,
+            owner,
+            token.decode(),
+            job_id,
+            day=day,
+            counters=counters,
+            kept=kept,
+            lock=released(lock_of(text), state),
+            more=[] if token in cancelled else [client.keys.dead],
+        )
+        if token not in cancelled and sidekiq.kept_when_dead(text):
+            args += sidekiq.failed(text, queue, LOST).arguments
+        calls.append(ScriptCall("obey" if token in cancelled else "lose", named, args))
     replies = await client.back.run_all(calls)
     for reply in replies:
         if isinstance(reply, StoreError):

@@ -10,6 +10,7 @@ from treadle.core.states import State
 from treadle.errors import StoreError
 from treadle.stores import sidekiq
 from treadle.stores.contract import APPLIED, REPEATED, Claim, Result, Settled, Settlement
+from treadle.stores.exq_locks import released
 from treadle.stores.redis_claims import Lent, settling
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_scripts import Argument, ScriptCall
@@ -36,7 +37,8 @@ async def settle(client: Client, owner: str, settlements: Sequence[Settlement]) 
     single: list[int] = []
     for index, settlement in enumerate(settlements):
         outcome = settlement.outcome
-        (plain if type(outcome) is Completed and outcome.result is None else single).append(index)
+        simple = type(outcome) is Completed and outcome.result is None and not _unlocks(settlement.claim)
+        (plain if simple else single).append(index)
     # What goes back to the head of its queue does so from the newest to the oldest, which is then the next.
     single.sort(key=lambda index: _place(settlements[index]), reverse=True)
     calls = [settling.one(settlements[index]) for index in single]
@@ -66,6 +68,10 @@ async def _tell_ends(client: Client, settlements: Sequence[Settlement], answers:
     for index, kept in zip(gone, await client.back.ask_all(*[("GET", key) for key in keys]), strict=True):
         if isinstance(kept, bytes):
             answers[index] = Settled("gone", read_record(kept).state)
+
+
+def _unlocks(claim: Claim) -> bool:
+    return isinstance(claim, Lent) and released(claim.lock, State.COMPLETED) is not None
 
 
 def _place(settlement: Settlement) -> str:
@@ -113,7 +119,8 @@ class _Settling:
         queue = claim.job.queue
         match outcome:
             case Completed():
-                return self._call("finish", claim, record(State.COMPLETED, value=outcome.result), [], [0])
+                kept = b"" if outcome.result is None else record(State.COMPLETED, value=outcome.result)
+                return self._call("finish", claim, kept, [], [0], end=State.COMPLETED)
             case Cancelled():
                 return self._call("finish", claim, record(State.CANCELLED, error=outcome.reason), [], [0])
             case Discarded():
@@ -137,17 +144,34 @@ class _Settling:
     def _discard(self, claim: Claim, failure: Failure) -> ScriptCall:
         payload, kept = _lent(claim).text, record(State.DISCARDED, error=shown(failure))
         if not sidekiq.kept_when_dead(payload):
-            return self._call("finish", claim, kept, [], [1])
+            return self._call("finish", claim, kept, [], [1], end=State.DISCARDED)
         text = sidekiq.failed(payload, claim.job.queue, failure)
-        return self._call("bury", claim, kept, [self._keys.dead], [1, *text.arguments])
+        return self._call("bury", claim, kept, [self._keys.dead], [1, *text.arguments], end=State.DISCARDED)
 
     def _call(
-        self, name: str, claim: Claim, kept: bytes, keys: Sequence[bytes], args: Sequence[Argument]
+        self,
+        name: str,
+        claim: Claim,
+        kept: bytes,
+        keys: Sequence[bytes],
+        args: Sequence[Argument],
+        *,
+        end: State = State.CANCELLED,
     ) -> ScriptCall:
-        first, leading = settling(
-            self._client, self._owner, claim.receipt, claim.job.id, day=self._day, counters=self._counters
+        """The call of a script; `end` is the state in which the job ends, if it does."""
+        lock = claim.lock if isinstance(claim, Lent) else None
+        named, leading = settling(
+            self._client,
+            self._owner,
+            claim.receipt,
+            claim.job.id,
+            day=self._day,
+            counters=self._counters,
+            kept=kept,
+            lock=released(lock, end),
+            more=keys,
         )
-        return ScriptCall(name, [*first, *keys], [*leading, kept, *args])
+        return ScriptCall(name, named, [*leading, *args])
 
 
 def _cancelled(failure: Failure | None = None) -> bytes:

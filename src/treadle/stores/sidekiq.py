@@ -9,7 +9,7 @@ import codecs
 import hashlib
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +17,7 @@ import msgspec
 from treadle.core.job import Job, NewJob
 from treadle.core.jsontext import dump, too_deep
 from treadle.core.outcomes import MESSAGE_LIMIT, Failure
+from treadle.stores.exq_locks import own_policy
 from treadle.stores.members import Change, Mark, Segment, Spliced, members, splice, unchanged
 
 # Sidekiq's default: config.rb, `max_retries`.
@@ -28,6 +29,15 @@ _LAST_MILLISECOND = 1e15
 
 # Bytes that are looked at together where the whole might be large.
 _AT_ONCE = 1 << 16
+
+# The member that keeps what a unique job may take over; it has none for when it is due, nor for a priority.
+_MEMBERS: Mapping[str, str] = {
+    "args": "args",
+    "max_attempts": "retry",
+    "queue": "queue",
+    "tags": "tags",
+    "meta": "trd_job",
+}
 
 # What stands between the two times of a new job's text, and after the last one. `trd` says that treadle wrote it.
 BETWEEN = b',"enqueued_at":'
@@ -162,16 +172,40 @@ def head(job: NewJob, jid: str) -> bytes:
         _encode(job.name),
         job.args,
         jid.encode(),
-        b"" if job.rerun and not job.tags and not job.meta else _marks(job),
+        b"" if job.rerun and not job.tags and not job.meta and job.unique is None else _marks(job),
     )
 
 
 def _marks(job: NewJob) -> bytes:
     """The members that few jobs have, each with its comma. `tags` is Sidekiq's."""
-    tags = b'"tags":%b,' % dump(list(job.tags), f'tags of job "{job.name}"') if job.tags else b""
+    tags = b'"tags":%b,' % _tags(job) if job.tags else b""
+    own = _own_marks(job)
+    return tags + (b'"trd_job":%b,' % own if own else b"")
+
+
+def _tags(job: NewJob) -> bytes:
+    return dump(list(job.tags), f'tags of job "{job.name}"')
+
+
+def _own_marks(job: NewJob) -> bytes:
     own = [] if job.rerun else [b'"rerun":false']
     own += [b'"meta":%b' % dump(dict(job.meta), f'meta of job "{job.name}"')] if job.meta else []
-    return tags + (b'"trd_job":{%b},' % b",".join(own) if own else b"")
+    own += filter(None, [own_policy(job)])
+    return b"{%b}" % b",".join(own) if own else b""
+
+
+def replaced(text: bytes, job: NewJob, names: Collection[str]) -> bytes:
+    """The text of a job that takes these over from a new one; when it is due stands elsewhere."""
+    own = _own_marks(job) if "meta" in names else b""
+    changes: dict[str, Change] = {
+        "args": job.args,
+        "retry": b"%d" % (job.max_attempts - 1),
+        "queue": _encode(job.queue),
+        "tags": _tags(job) if job.tags else Mark.GONE,
+        "trd_job": own or Mark.GONE,
+    }
+    given = {_MEMBERS[name] for name in names if name in _MEMBERS}
+    return b"".join(splice(text, {name: change for name, change in changes.items() if name in given}).pieces)
 
 
 def failed(text: bytes, queue: str, failure: Failure) -> Spliced:

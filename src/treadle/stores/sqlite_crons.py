@@ -6,7 +6,7 @@ from sqlite3 import Connection
 from treadle.core.cron_entry import CronEntry, read, written
 from treadle.core.job import Inserted
 from treadle.stores.oban import instant, stamp
-from treadle.stores.sqlite_jobs import insert
+from treadle.stores.sqlite_unique import insert
 from treadle.stores.statements import statement
 from treadle.stores.ticks import CRON_KEPT, CronRow, Crontab, Firing
 

@@ -11,8 +11,8 @@ from treadle.errors import StoreUnavailable, Unconfirmed
 from treadle.stores.borrowed.link import Link
 from treadle.stores.oban import check
 from treadle.stores.sqlite_database import Database
-from treadle.stores.sqlite_jobs import insert
 from treadle.stores.sqlite_lent import insert_lent
+from treadle.stores.sqlite_unique import insert
 
 # Beyond it a transaction gains nothing, and holds the file for long.
 _JOBS_TOGETHER = 1_000
@@ -81,8 +81,8 @@ class Inserts:
         except Exception as error:  # noqa: BLE001 - handed to everybody whom it concerns
             for wish, inserted in _shared_out(wishes, drawn):
                 # Ids were drawn, so it was the commit that failed: nobody can say whether it holds.
-                unsure = isinstance(error, StoreUnavailable) and inserted
-                wish.error = Unconfirmed(str(error), tuple(one.id for one in inserted)) if unsure else error
+                ids = tuple(one.id for one in inserted if not one.conflict)
+                wish.error = Unconfirmed(str(error), ids) if isinstance(error, StoreUnavailable) and ids else error
         else:
             for wish, inserted in _shared_out(wishes, drawn):
                 wish.inserted = inserted

@@ -23,7 +23,7 @@ HOUR = 3_600.0
 _ENDED = {State.COMPLETED: "completed_at", State.DISCARDED: "discarded_at", State.CANCELLED: "cancelled_at"}
 
 
-def insert(connection: Runs, jobs: Sequence[NewJob], now: float) -> list[Inserted]:
+def insert_all(connection: Runs, jobs: Sequence[NewJob], now: float) -> list[Inserted]:
     """Insert all of them; what came of each, in order."""
     if not jobs:
         return []
@@ -35,10 +35,15 @@ def insert(connection: Runs, jobs: Sequence[NewJob], now: float) -> list[Inserte
 
 
 def _row(job: NewJob, now: float, at: str) -> tuple[str | int, ...]:
-    due = job.at if job.at is not None else now + (job.delay or 0)
-    state, scheduled = ("scheduled", stamp(due)) if due > now else ("available", at)
+    state, scheduled = placed(job, now)
     first = state, job.queue, job.name, job.args.decode(), job.max_attempts, at, scheduled
     return *first, job.priority, tags_of(job), meta_of(job)
+
+
+def placed(job: NewJob, now: float) -> tuple[str, str]:
+    """The state of a new job, and when it is due."""
+    due = job.at if job.at is not None else now + (job.delay or 0)
+    return ("scheduled", stamp(due)) if due > now else ("available", stamp(now))
 
 
 def stage(connection: Connection, limit: int, now: float) -> int:
@@ -75,6 +80,8 @@ def prune(connection: Connection, ids: Sequence[int], now: float) -> int:
     deleted = 0
     if ids:
         deleted = connection.execute(statement("sqlite/prune_jobs"), (as_list(ids),)).rowcount
+        connection.execute(statement("sqlite/forget_unique"), (as_list(ids),))
+    connection.execute(statement("sqlite/prune_unique"))
     connection.execute(statement("sqlite/prune_results"), (stamp(now - DAY),))
     connection.execute(statement("sqlite/prune_settled"), (stamp(now - HOUR),))
     connection.execute(statement("sqlite/prune_owners"), (stamp(now - DAY),))
@@ -117,6 +124,8 @@ def act(
     done = [row[0] for row in connection.execute(statement(f"sqlite/act_{action}"), values).fetchall()]
     asked = request_cancels(connection, as_list(matching), now) if action == "cancel" else 0
     forget(connection, suspects=as_list(done), cancels=as_list(done))
+    if action == "delete":
+        connection.execute(statement("sqlite/forget_unique"), (as_list(done),))
     return len(done) + asked
 
 

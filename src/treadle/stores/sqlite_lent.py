@@ -10,7 +10,7 @@ from treadle.core.job import Inserted, NewJob
 from treadle.errors import ConfigError
 from treadle.stores.borrowed.link import Borrowed, Link, refuse_engine
 from treadle.stores.sqlite_database import Database, make_lacking_tables
-from treadle.stores.sqlite_jobs import insert
+from treadle.stores.sqlite_unique import insert
 
 T = TypeVar("T")
 

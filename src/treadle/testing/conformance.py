@@ -26,6 +26,7 @@ from treadle.testing.checks import (
     owning,
     producing,
     settling,
+    uniqueness,
 )
 from treadle.testing.checks.bench import BrokenPromise, Place
 
@@ -56,6 +57,7 @@ CHECKS: tuple[Check, ...] = tuple(
         activity,
         controlling,
         crons,
+        uniqueness,
     )
     for check in _checks_of(module)
 )

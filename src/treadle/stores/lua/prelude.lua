@@ -87,12 +87,20 @@ end
 
 -- Every script that settles one claim begins with the same keys and arguments:
 -- KEYS 1 treadle:inflight:<owner> (hash), 2 treadle:settled:<claim call> (string), 3 treadle:cancel:<owner> (set),
---      4 treadle:result:<jid> (string), 5 to 10 counters (strings, see count)
--- ARGV 1 token, 2 day that the counters' keys begin with, 3 the result record that is kept if the job ends now
+--      4 treadle:result:<jid> (string), 5 to 10 counters (strings, see count); the last one unique:<token> (string)
+--      where ARGV 4 says so
+-- ARGV 1 token, 2 day that the counters' keys begin with, 3 the result record that is kept if the job ends now, 4 the
+--      id of the job if it is a unique one whose lock is to go if it ends now, else ''
+
+-- Takes the lock of a unique job away, if it still is that job's.
+local function unlock(key, jid)
+  if redis.call('GET', key) == jid then redis.call('DEL', key) end
+end
 
 -- The reply where this claim cannot be settled, or nil.
 local function refused()
   local bad = wrong(KEYS[1], 'hash', KEYS[2], 'string', KEYS[3], 'set') or wrong_from(4, 10, 'string')
+    or ARGV[4] ~= '' and wrong(KEYS[#KEYS], 'string') or nil
   if bad then return bad end
   if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return missed(KEYS[2], ARGV[1]) end
 end
@@ -106,6 +114,7 @@ local function remove()
 end
 
 local function finish(seconds, failed)
+  if ARGV[4] ~= '' then unlock(KEYS[#KEYS], ARGV[4]) end
   if ARGV[3] ~= '' then redis.call('SET', KEYS[4], ARGV[3], 'EX', RESULT_SECONDS) end
   count(5, ARGV[2], seconds, 1, failed)
   return 'applied'

@@ -1,6 +1,6 @@
 -- Gives one claim back untouched, to be the next of its queue. One that somebody wants cancelled ends as cancelled.
 -- KEYS 1 to 10 as for every settlement, 11 queues (set), 12 queue:<name> (list), 13 treadle:suspended:<name> (list)
--- ARGV 1 to 3 as for every settlement
+-- ARGV 1 to 4 as for every settlement
 -- Returns "applied", "repeated" or "gone".
 
 local answer = refused() or wrong(KEYS[11], 'set', KEYS[12], 'list', KEYS[13], 'list')

@@ -48,5 +48,8 @@ CREATE TABLE treadle_crons (
   changed boolean NOT NULL DEFAULT false,
   seen_at timestamp
 );
+-- The keys of unique jobs; with the job 0 a key is taken by who inserts. Whether a job counts is read from its own row.
+CREATE TABLE treadle_unique (key text NOT NULL, job_id bigint NOT NULL, PRIMARY KEY (key, job_id));
+CREATE INDEX treadle_unique_jobs ON treadle_unique (job_id) WHERE job_id > 0;
 CREATE INDEX treadle_settled_at ON treadle_settled (settled_at);
 COMMENT ON TABLE treadle_owners IS '1'

@@ -24,5 +24,5 @@ old AS MATERIALIZED (
     ORDER BY cancelled_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS cancelled
   LIMIT %(limit)s
 ),
-gone AS (DELETE FROM {schema}.oban_jobs j USING old WHERE j.id = old.id RETURNING 1)
-SELECT count(*) FROM gone
+gone AS (DELETE FROM {schema}.oban_jobs j USING old WHERE j.id = old.id RETURNING j.id)
+SELECT coalesce(array_agg(id), '{}') FROM gone

@@ -54,3 +54,6 @@ CREATE TABLE IF NOT EXISTS treadle_crons (
   name TEXT PRIMARY KEY, definition JSON NOT NULL, schedule TEXT NOT NULL, last_tick INTEGER NOT NULL,
   paused INTEGER DEFAULT 0 NOT NULL, changed INTEGER DEFAULT 0 NOT NULL, seen_at TEXT
 ) WITHOUT ROWID;
+-- The keys of unique jobs. Whether a job still counts is read from its own row: no lock is kept that could stay behind.
+CREATE TABLE IF NOT EXISTS treadle_unique (job_id INTEGER PRIMARY KEY, key TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS treadle_unique_key ON treadle_unique (key)

@@ -1,0 +1,6 @@
+-- The jobs of an insert that was sent before, and the newest job of each of its keys.
+SELECT
+  (SELECT coalesce(array_agg(job_id), '{}') FROM {schema}.treadle_unique WHERE job_id = ANY (%(ids)s::bigint[]) AND job_id > 0),
+  (SELECT coalesce(json_object_agg(key, newest), '{}') FROM (
+    SELECT key, max(job_id) AS newest FROM {schema}.treadle_unique
+    WHERE key = ANY (%(keys)s::text[]) AND job_id > 0 GROUP BY key) AS found)

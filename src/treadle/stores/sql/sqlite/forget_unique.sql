@@ -1,0 +1,1 @@
+DELETE FROM treadle_unique WHERE job_id IN (SELECT value FROM json_each(?))

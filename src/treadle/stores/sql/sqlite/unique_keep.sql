@@ -1,0 +1,1 @@
+INSERT INTO treadle_unique (job_id, key) VALUES (?, ?)
