@@ -273,8 +273,9 @@ def welcome(user_id: int, lang: str = "en") -> None: ...
 app.work(process=4)
 """,
         ConfigError,
-        "expected the options of app.work() to be among queues, processes, concurrency, grace, lease, drain, "
-        'listen, recycle_after, recycle_rss, share, unsafe, log_format, log_level, log_args, got "process"; '
+        "expected the options of app.work() to be among queues, processes, concurrency, grace, lease, "
+        "restamp_every, drain, listen, recycle_after, recycle_rss, share, unsafe, log_format, log_level, log_args, "
+        'got "process"; '
         'did you mean "processes"?',
     ),
     Program(

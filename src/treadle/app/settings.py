@@ -184,8 +184,8 @@ _TABLE = (
         default=RESTAMP_EVERY,
         unit="SECONDS",
         flags=("--restamp-every",),
-        doc="How old the time may get at which a running job began, as Oban's programs see it; less than after what "
-        "they rescue.",
+        doc="Renew so often the time at which a running job is said to have begun: rescuers of Oban's, which judge by "
+        "it, leave a job alone that is younger than their `rescue_after`.",
     ),
     Setting(
         name="listen",

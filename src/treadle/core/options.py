@@ -101,6 +101,7 @@ class WorkSettings(TypedDict, total=False):
     concurrency: int
     grace: float
     lease: float
+    restamp_every: float
     drain: bool
     listen: str
     recycle_after: int

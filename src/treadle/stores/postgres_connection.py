@@ -49,6 +49,10 @@ class Server(msgspec.Struct, frozen=True):
     where: str
     pooled: bool | None = None
 
+    def __repr__(self) -> str:
+        """Without its options, which may hold the password."""
+        return f"Server({self.where!r}, schema={self.schema!r})"
+
 
 def server_at(url: str, schema: str, where: str, *, pooled: bool | None) -> Server:
     """The server that a URL of libpq's names. Raises ConfigError."""
