@@ -32,6 +32,57 @@ def test_filters_choose_jobs(shell: Shell) -> None:
         assert [job["id"] for job in shell.json("jobs", "list", *chosen)] == ids
 
 
+def test_a_query_chooses_jobs(shell: Shell) -> None:
+    greeting, letter = shell.enqueue("greet", '["Ann"]'), shell.enqueue("mail", '["Bob"]')
+    later = shell.enqueue("greet", '["Ann"]', "--delay", "60")
+    for words, ids in (
+        (("state:scheduled",), [later]),
+        ((SHOP, "state:scheduled"), [later]),
+        (("queue:mail OR state:scheduled",), [later, letter]),
+        (("due:>0s", "gree"), [greeting]),
+        (("args.name:Ann", "--state", "available"), [greeting]),
+        (("queue:none",), []),
+    ):
+        assert [job["id"] for job in shell.json("jobs", "list", *words)] == ids
+
+
+def test_a_listing_goes_on_where_it_says(shell: Shell) -> None:
+    first, second = shell.enqueue("greet", '["Ann"]'), shell.enqueue("greet", '["Ann"]')
+    done = shell.run("jobs", "list", "name:greet", "--limit", "1", "--json")
+    assert [job["id"] for job in json.loads(done.stdout)] == [second]
+    assert done.stderr == f"treadle: 2 jobs were looked at, not all; go on with --after {second}\n"
+    assert [job["id"] for job in shell.json("jobs", "list", "name:greet", "--after", second)] == [first]
+
+
+def test_an_action_on_a_query_is_shown_before_it_is_done(shell: Shell) -> None:
+    greeting, letter = shell.enqueue("greet", '["Ann"]'), shell.enqueue("mail", '["Bob"]')
+    shell.ok("jobs", "cancel", greeting)
+    told = shell.ok("jobs", "cancel", SHOP, "name:greet OR queue:mail").splitlines()
+    assert told[:2] == ["would cancel 1 job: 1 available", "would leave as they are 1 job: 1 cancelled"]
+    assert [line.split()[0] for line in told[2:5]] == ["id", letter, greeting]
+    assert told[5] == "nothing was done; --yes does it"
+    assert shell.states() == {greeting: "cancelled", letter: "available"}
+    assert shell.ok("jobs", "cancel", SHOP, "name:greet OR queue:mail", "--yes") == "1 job cancelled\n"
+    assert shell.ok("jobs", "cancel", "state:available").splitlines() == ["would cancel 0 jobs", "nothing to do"]
+
+
+def test_what_would_be_done_can_be_read_as_json(shell: Shell) -> None:
+    ids = [shell.enqueue("greet", '["Ann"]') for _ in range(2)]
+    would = shell.json("jobs", "delete", "name:greet", "--limit", "1")
+    assert [job["id"] for job in would.pop("jobs")] == ids[1:]
+    assert would == {"action": "delete", "would": 1, "states": {"available": 1}, "complete": True}
+    assert shell.ok("jobs", "delete", "name:greet", "--limit", "1", "--yes") == "1 job deleted\n"
+    assert list(shell.states()) == ids[:1]
+
+
+def test_ids_and_a_query_together_are_shown_first(shell: Shell) -> None:
+    job, other = shell.enqueue("greet", '["Ann"]'), shell.enqueue("mail", '["Ann"]')
+    assert shell.ok("jobs", "delete", job, other, "queue:mail").startswith("would delete 1 job: 1 available\n")
+    done = shell.run("jobs", "delete", job, other, "queue:mail", "--yes")
+    assert (done.stdout, done.returncode) == ("1 job deleted\n", 4)
+    assert list(shell.states()) == [job]
+
+
 def test_no_jobs_are_said_with_the_store_that_has_none(shell: Shell) -> None:
     shell.make_store()
     assert shell.ok("jobs", "list") == f"no such jobs in {shell.url}\n"

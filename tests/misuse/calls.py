@@ -1,7 +1,7 @@
 """Calls with wrong options, at a wrong place, or of something else."""
 
 from tests.misuse.case import Program
-from treadle.errors import ArgumentError, BlockingCall, ConfigError, UnknownQueue
+from treadle.errors import ArgumentError, BlockingCall, ConfigError, QueryError, UnknownQueue
 
 CALLS: tuple[Program, ...] = (
     Program(
@@ -208,6 +208,44 @@ total.enqueue().result(timeout=0.01)
 """,
         TimeoutError,
         "job 1 did not end within 0.01 s, and goes on",
+    ),
+    Program(
+        "a query that is a number",
+        "app.jobs.find(42)",
+        QueryError,
+        "expected a query to be text, got 42",
+    ),
+    Program(
+        "a query with a state that is none",
+        """app.jobs.count("state:failed")""",
+        QueryError,
+        "expected one of the states available, scheduled, executing, retryable, completed, discarded, cancelled, "
+        'suspended, got "failed" at character 7 of the query',
+    ),
+    Program(
+        "a duration without a comparison",
+        """app.jobs.find("age:5m")""",
+        QueryError,
+        'expected after age: >, >=, < or <= and a duration such as 5m, 2h or 1d12h, got "5m" at character 5 of the '
+        "query",
+    ),
+    Program(
+        "an action on every job by mistake",
+        """app.jobs.delete("")""",
+        QueryError,
+        "expected a query that says which jobs to delete, got none: name:* means every job",
+    ),
+    Program(
+        "an argument by a name that no job has, on Redis",
+        """
+app = Treadle(REDIS)
+@app.job
+def welcome(user_id: int, lang: str = "en") -> None: ...
+app.jobs.find("args.userid:42")
+""",
+        QueryError,
+        "expected args. to be followed by a position, as in args.0, or by an argument of a registered job on this "
+        'store, which keeps arguments as lists, got "userid"; did you mean "user_id"?',
     ),
     Program(
         "an id that is a number",

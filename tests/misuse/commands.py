@@ -309,7 +309,8 @@ COMMANDS: tuple[Command, ...] = (
         "a retry of nothing",
         "jobs retry",
         2,
-        "treadle: expected IDs, or a filter: --state, --queue or --name; got neither (see treadle jobs retry --help)",
+        "treadle: expected IDs, a QUERY, or a filter: --state, --queue or --name; got none "
+        "(see treadle jobs retry --help)",
         files={"treadle.db": ""},
     ),
     Command(
@@ -324,6 +325,30 @@ COMMANDS: tuple[Command, ...] = (
         "jobs retry 99",
         4,
         "treadle: no such job: 99",
+        files={"treadle.db": ""},
+    ),
+    Command(
+        "a field that is not there",
+        "jobs list queue:mail stat:retryable",
+        2,
+        "treadle: expected one of the fields id, state, queue, name, args, meta, tag, error, attempt, max_attempts, "
+        'priority, age, due, ran, finished, owner, got "stat:retryable" at character 1 of the query; did you mean '
+        '"state"? (see treadle jobs list --help)',
+        files={"treadle.db": ""},
+    ),
+    Command(
+        "an action on a query that breaks off",
+        "jobs cancel 'queue:mail (name:welcome'",
+        2,
+        'treadle: expected ")" for the parenthesis at character 12, got its end at character 25 of the query '
+        "(see treadle jobs cancel --help)",
+        files={"treadle.db": ""},
+    ),
+    Command(
+        "a place to go on that no listing gave",
+        "jobs list --after there",
+        1,
+        "treadle: expected `after` to be the cursor of a page of this store, got 'there'",
         files={"treadle.db": ""},
     ),
     Command(

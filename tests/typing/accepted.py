@@ -8,6 +8,8 @@ from typing import assert_type
 
 from treadle import Cancel, Handle, Inject, Job, Jobs, ResultHandle, Retry, Snooze, Treadle, Unique, current_job
 from treadle.app.function import NewCall
+from treadle.core.found import Page
+from treadle.core.job import JobView
 from treadle.core.states import State
 from treadle.hooks.events import JobCompleted
 from treadle.hooks.middleware import PerformNext
@@ -167,6 +169,11 @@ assert_type(plain.enqueue(1).id, str)
 assert_type(kept.handle("7"), ResultHandle[str])
 assert_type(plain.handle("7"), Handle)
 assert_type(app.jobs.get("7"), Handle)
+assert_type(app.jobs.find("state:retryable", limit=5), Page)
+assert_type(app.jobs.find()[0], JobView)
+assert_type([job.state for job in app.jobs.find()], list[State])
+assert_type(app.jobs.find().cursor, str | None)
+assert_type(app.jobs.retry("state:discarded"), int)
 
 
 async def wait() -> None:
@@ -175,6 +182,8 @@ async def wait() -> None:
     assert_type(await (await kept_later.aenqueue(1)).aresult(timeout=10), list[int])
     assert_type([await handle for handle in await app.aenqueue_all([kept.new(1)])], list[str])
     assert_type(await (await plain.aenqueue(1)).astatus(), State | None)
+    assert_type(await app.jobs.afind("queue:mail"), Page)
+    assert_type(await app.jobs.acount("queue:mail"), int)
 
 
 # Around

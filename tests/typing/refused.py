@@ -66,6 +66,8 @@ text: str = kept.enqueue(1).result()  # E: assignment | reportAssignmentType
 handle: ResultHandle[str] = plain.enqueue(1)  # E: assignment | reportAssignmentType
 strings: ResultHandle[str] = kept.enqueue(1)  # E: assignment | reportAssignmentType
 plain.enqueue(1).result()  # E: attr-defined | reportAttributeAccessIssue
+app.jobs.find("", 5)  # E: call-arg | reportCallIssue
+app.jobs.cancel()  # E: call-arg | reportCallIssue
 app.jobs.get("7").result()  # E: attr-defined | reportAttributeAccessIssue
 mailer.enqueue(1).result()  # E: attr-defined | reportAttributeAccessIssue
 kept.enqueue(1).result(timeout="10")  # E: arg-type | reportArgumentType

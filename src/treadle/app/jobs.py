@@ -1,6 +1,7 @@
 """A collection of jobs: what an app is, and what a library offers to the apps of others."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from treadle.app.cron_declaration import CronArgs, CronDeclaration, declaration
@@ -141,6 +142,18 @@ class Jobs:
         """Every job that runs here by its name, as a worker sees it. Raises ConfigError."""
         entries = self._registry.entries
         return {entry.job.name: entry.declaration.handler for entry in entries if not entry.declaration.external}
+
+    @property
+    def parameters(self) -> Mapping[str, Sequence[str]]:
+        """The names of the parameters of every job, by each name that it answers to; `*rest` takes what is left.
+
+        Jobs that cannot run as they are declared are left out.
+        """
+        found: dict[str, Sequence[str]] = {}
+        for entry in self._registry.entries:
+            with suppress(ConfigError):
+                found |= dict.fromkeys(entry.answers, entry.declaration.handler.signature.parameters)
+        return found
 
     def find(self, name: str) -> Registered | None:
         """The job that answers to a name, in any peer's spelling: `A::B`, `Elixir.A.B` and `A.B/1` are `A.B`."""

@@ -78,6 +78,11 @@ class App(Protocol):
         """Its crontab."""
         ...
 
+    @property
+    def parameters(self) -> Mapping[str, Sequence[str]]:
+        """The names of the parameters of every job, by each name that it answers to."""
+        ...
+
     def load(self) -> None:
         """Import the modules with its jobs."""
         ...

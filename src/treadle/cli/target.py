@@ -10,6 +10,7 @@ import click
 
 from treadle.app.load import is_reference, load_app
 from treadle.app.treadle import Treadle
+from treadle.core.query_parser import asks
 from treadle.errors import ConfigError, TreadleError
 from treadle.stores.contract import Store
 from treadle.stores.url import sqlite_file
@@ -18,8 +19,11 @@ T = TypeVar("T")
 
 
 def split(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
-    """The app that the first of these words names, if it does, and the ids that the others are."""
-    if words and is_reference(words[0]):
+    """The app that the first of these words names, if it does, and the ids and queries that the others are.
+
+    A word that names a field of jobs, as `queue:mail` does, is a query.
+    """
+    if words and is_reference(words[0]) and not asks(words[0]):
         return words[0], tuple(words[1:])
     return None, tuple(words)
 

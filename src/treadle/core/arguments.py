@@ -16,6 +16,7 @@ from treadle.core.foreign import from_plain
 from treadle.core.inject import injected
 from treadle.core.jsontext import DEPTH_LIMIT, encode, load_json, shown, too_deep, write
 from treadle.core.options import CallSettings
+from treadle.core.query_arguments import REST
 from treadle.core.redact import without_secret
 from treadle.core.uniqueness import Arguments
 from treadle.errors import ArgumentError, ConfigError
@@ -144,6 +145,11 @@ class Signature:
             return read[:end], {}
         named = zip(self._names[end:], read[end:], strict=True)
         return read[:end], {name: value for name, value in named if value is not UNSET}
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of all parameters in the order of a list; one that takes all that are left begins with a star."""
+        return tuple(f"{REST}{name}" if name == self._rest else name for name in self._names)
 
     def names(self, count: int) -> list[str]:
         """The names of that many arguments in a list; "" for those beyond the signature."""

@@ -120,3 +120,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     meta: Mapping[str, Any] = {}
     priority: int = 0
+
+    def __repr__(self) -> str:
+        """Without what it carries, which may be secret."""
+        return f"JobView(id={self.id!r}, state={self.state.value!r}, name={self.name!r}, queue={self.queue!r})"

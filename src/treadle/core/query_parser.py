@@ -61,6 +61,8 @@ _UP_TO_BLANK = re.compile(r"[^\s]{1,30}")
 
 def parse(text: str) -> Where:
     """The query that a text means; an empty one means every job. Raises QueryError."""
+    if not isinstance(text, str):
+        raise QueryError(f"expected a query to be text, got {text!r:.80}")
     if len(text) > MOST_CHARACTERS:
         raise QueryError(f"expected a query of at most {MOST_CHARACTERS:,} characters, got {len(text):,}")
     _check_text(text)
