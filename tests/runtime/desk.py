@@ -20,8 +20,9 @@ from treadle.hooks.middleware import AroundPerform
 from treadle.runtime.attempt import Attempt
 from treadle.runtime.handler import Handler, OnDiscard
 from treadle.runtime.page import new_page
+from treadle.runtime.setting import Setting
 from treadle.runtime.slots import Group, Slots
-from treadle.runtime.worker import Setting, Worker
+from treadle.runtime.worker import Worker
 from treadle.stores.contract import Claim, Consumes, JobQuery, Store
 from treadle.stores.sqlite import SqliteStore
 from treadle.supervise.clock import SystemClock

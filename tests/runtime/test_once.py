@@ -11,8 +11,9 @@ from treadle.core.states import State
 from treadle.hooks.events import JobCompleted, JobReleased, JobStarted, StoreLost
 from treadle.runtime.page import Page, new_page
 from treadle.runtime.reporter import Reporter
+from treadle.runtime.setting import Setting
 from treadle.runtime.slots import Group, Slots
-from treadle.runtime.worker import Setting, Worker
+from treadle.runtime.worker import Worker
 from treadle.supervise.clock import SystemClock
 
 

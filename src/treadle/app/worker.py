@@ -12,14 +12,16 @@ from treadle.errors import ConfigError
 from treadle.hooks.events import Events, ServiceFailed
 from treadle.runtime.page import Page
 from treadle.runtime.plan import Plan
+from treadle.runtime.setting import Setting
 from treadle.runtime.slots import Slots
-from treadle.runtime.worker import Setting, Worker
+from treadle.runtime.worker import Worker
 from treadle.services.crontab import crontab
 from treadle.services.pruner import pruner
 from treadle.services.rescuer import rescuer
 from treadle.services.restamper import restamper
 from treadle.services.stager import stager
-from treadle.stores.contract import Store
+from treadle.stores.contract import Ability, Store
+from treadle.stores.transactions import Transacts
 from treadle.supervise.clock import jitter, nonce
 from treadle.supervise.periodic import OnError, Periodic
 
@@ -56,7 +58,12 @@ def worker_setting(app: App, helper: Sequence[str], stuck_limit: int) -> Setting
         stuck_limit=stuck_limit,
         overrides=app.overrides,
         unknown=app.unknown,
+        transacts=_transacts(app.store),
     )
+
+
+def _transacts(store: Store) -> Transacts | None:
+    return store if Ability.TRANSACTIONS in store.abilities and isinstance(store, Transacts) else None
 
 
 def build_services(store: Store, events: Events, plan: Plan, crons: Sequence[CronEntry]) -> list[Periodic]:

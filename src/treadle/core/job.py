@@ -8,7 +8,9 @@ import msgspec
 
 from treadle.core.jsontext import dump
 from treadle.core.states import State
+from treadle.core.transaction import Completing, opening
 from treadle.core.uniqueness import Uniqueness
+from treadle.errors import ConfigError
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +86,18 @@ class Job(msgspec.Struct, frozen=True):
         except ValueError:
             return None
         return tick.astimezone(UTC) if tick and tick.tzinfo else None
+
+    def transaction(self) -> Completing:
+        """A transaction of an SQL store's that commits what this job writes together with the job's completion.
+
+        `async with job.transaction() as connection:` on a loop, `with` in a thread. Raises ConfigError elsewhere.
+        """
+        opener = opening.get(None)
+        if opener is None:
+            raise ConfigError(
+                "expected transaction() while a job runs in a loop or a thread of a worker, got a call elsewhere"
+            )
+        return opener()
 
     def __repr__(self) -> str:
         """Without what it carries, which may be secret."""

@@ -1,8 +1,10 @@
 """The job that the calling code runs in, whichever executor runs it."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from treadle.core.job import Job
+from treadle.core.transaction import Completing, opening
 from treadle.errors import ConfigError
 
 _current: ContextVar[Job] = ContextVar("treadle_current_job")
@@ -21,6 +23,8 @@ def running_job() -> Job | None:
     return _current.get(None)
 
 
-def enter(job: Job) -> None:
-    """Make `job` the current one of the running context."""
+def enter(job: Job, transaction: Callable[[], Completing] | None = None) -> None:
+    """Make `job` the current one of the running context; `transaction` begins the one that completes it."""
     _current.set(job)
+    if transaction is not None:
+        opening.set(transaction)

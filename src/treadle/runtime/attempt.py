@@ -1,7 +1,7 @@
 """One run of one claimed job, from the moment it starts until its outcome is known."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextvars import Context
 from enum import Enum
@@ -9,9 +9,10 @@ from types import coroutine
 from typing import Any
 
 from treadle.core.outcomes import Cancelled, Outcome, after_stop
+from treadle.core.transaction import Completing
 from treadle.errors import JobTimeout, Signal, TreadleError
 from treadle.runtime.handler import Handler
-from treadle.stores.contract import Claim
+from treadle.stores.contract import Claim, Settled, Settlement
 
 
 class Stop(Enum):
@@ -39,10 +40,24 @@ class Attempt:
     """A running job. `started` and `deadline` are on the steady clock; `stop` is set once it is told to end.
 
     `task` is the runner that it occupies on the loop, `thread` what runs it in a pool: with middleware it has both.
-    `waiting` is what its thread waits for on the loop.
+    `waiting` is what its thread waits for on the loop. `transaction` begins the one that completes its job; `settled`
+    is what that one has settled, with the store's answer.
     """
 
-    __slots__ = ("abandoned", "claim", "deadline", "handler", "slot", "started", "stop", "task", "thread", "waiting")
+    __slots__ = (
+        "abandoned",
+        "claim",
+        "deadline",
+        "handler",
+        "settled",
+        "slot",
+        "started",
+        "stop",
+        "task",
+        "thread",
+        "transaction",
+        "waiting",
+    )
 
     def __init__(self, claim: Claim, handler: Handler) -> None:
         self.claim = claim
@@ -55,6 +70,8 @@ class Attempt:
         self.task: asyncio.Task[None] | None = None
         self.thread: object = None
         self.waiting: Future[Any] | None = None
+        self.transaction: Callable[[], Completing] | None = None
+        self.settled: tuple[Settlement, Settled] | None = None
 
     def blamed(self, error: BaseException) -> BaseException:
         """The error as the job's author knows it: a JobTimeout in place of what stopped the body at its time-out."""

@@ -102,7 +102,7 @@ class LoopRunners:
             return
         attempt.task = task
         context = copy_context()
-        context.run(enter, attempt.claim.job)
+        context.run(enter, attempt.claim.job, attempt.transaction)
         value: object = None
         failure: BaseException | None = None
         try:

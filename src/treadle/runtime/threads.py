@@ -119,7 +119,7 @@ class ThreadRunners:
             raise Interrupted
         job, handler = attempt.claim.job, attempt.handler
         context = copy_context()
-        context.run(enter, job)
+        context.run(enter, job, attempt.transaction)
         args, kwargs = handler.signature.load(job.args)
         if handler.sources:
             body = partial(_call_sync, handler, *args, **kwargs)

@@ -8,15 +8,10 @@ back with their owner, which whoever enrolled it makes leave.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from math import inf
 
-import msgspec
-
-from treadle.core.clock import Clock
-from treadle.core.inject import Provider
-from treadle.core.options import Unknown
 from treadle.core.outcomes import (
     UNKNOWN_JOB_DELAY,
     Completed,
@@ -30,7 +25,6 @@ from treadle.core.outcomes import (
 from treadle.errors import Expired, JobFailed, StoreError, UnknownJob
 from treadle.hooks.events import (
     ClaimLost,
-    Events,
     JobReleased,
     JobStarted,
     JobStuck,
@@ -38,44 +32,26 @@ from treadle.hooks.events import (
     SettleRefused,
     WorkerFenced,
 )
-from treadle.hooks.middleware import AroundPerform
 from treadle.runtime.attempt import Attempt, FailedInProcess, Interrupted, Stop
 from treadle.runtime.audit import Audit
 from treadle.runtime.claimer import Claimer
+from treadle.runtime.completion import Transaction, complain
 from treadle.runtime.deadlines import Deadlines
 from treadle.runtime.discards import Discards
 from treadle.runtime.executors import Executors
-from treadle.runtime.handler import Resolve
 from treadle.runtime.memory import resident
 from treadle.runtime.page import Page
 from treadle.runtime.patience import Patience
 from treadle.runtime.processes import START_LIMIT
+from treadle.runtime.setting import Setting
 from treadle.runtime.settler import Settler
 from treadle.runtime.slots import Key, Slots
 from treadle.runtime.telling import tell
-from treadle.stores.contract import Claim, Consumes, Settled, Settlement
+from treadle.stores.contract import APPLIED, Claim, Consumes, Settled, Settlement
 
 LAST_WORD = 2.0
 LEAST_WORD = 0.5
 UNKNOWN_NAMES = 1000
-
-
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker is given by whoever puts it together.
-
-    `stuck_limit`: recycle the process at so many stuck jobs. `overrides`: values that take the place of a provider's.
-    `unknown`: what becomes of a job that `resolve` does not know.
-    """
-
-    resolve: Resolve
-    events: Events
-    around: Sequence[AroundPerform]
-    clock: Clock
-    jitter: Callable[[], float]
-    process_command: Sequence[str]
-    stuck_limit: int
-    overrides: Mapping[Provider, object] = {}
-    unknown: Unknown = "release"
 
 
 class Worker:
@@ -193,6 +169,7 @@ class Worker:
                 self._refuse(claim)
                 continue
             attempt = Attempt(claim, handler)
+            attempt.transaction = partial(Transaction, attempt, self.owner, self._setting.transacts)
             self._attempts[claim.key] = attempt
             self._executors.submit(attempt)
 
@@ -239,6 +216,9 @@ class Worker:
             self._deadlines.add(attempt)
 
     def _done(self, attempt: Attempt, value: object, error: BaseException | None) -> None:
+        if attempt.settled is not None:
+            self._end_settled(attempt, *attempt.settled, error)
+            return
         if error is not None:
             error = attempt.blamed(error)
         outcome = attempt.conclude(value, error, self._setting.jitter())
@@ -247,6 +227,15 @@ class Worker:
             self._call_discards(attempt, outcome, error, seconds)
         else:
             self._end(attempt, outcome, seconds)
+
+    def _end_settled(self, attempt: Attempt, done: Settlement, answer: Settled, error: BaseException | None) -> None:
+        """A transaction of the job's own has settled it."""
+        self._leave_slot(attempt)
+        if answer == APPLIED:
+            complain(attempt, error)
+            tell(self._setting.events, done.claim.job, done.outcome, self._setting.clock.steady() - attempt.started)
+            self._count(done.outcome)
+        self._settled(done, answer)
 
     def _call_discards(self, attempt: Attempt, outcome: Discarded, error: BaseException | None, seconds: float) -> None:
         """It keeps its slot, for it may have to run again if the process dies now, but its time has ended."""
@@ -339,7 +328,7 @@ class Worker:
             self.slots.give(key)
             self._claimer.room()
         running = waiting or self._running.get(key)
-        if running is not None:
+        if running is not None and running.settled is None:
             self._setting.events.emit(ClaimLost(job=running.claim.job, state=None))
             self._stop(running, Stop.GONE)
 

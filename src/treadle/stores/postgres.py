@@ -52,6 +52,7 @@ from treadle.stores.postgres_lent import LentInserts, identity
 from treadle.stores.postgres_listener import Listener
 from treadle.stores.postgres_query import PostgresTable, where_of
 from treadle.stores.postgres_settle import Settle
+from treadle.stores.postgres_transactions import AsyncPostgresOpened, PostgresOpened, open_async
 from treadle.stores.postgres_watch import PostgresWatch
 from treadle.stores.ticks import Crontab, Firing
 
@@ -124,6 +125,14 @@ class PostgresStore:
         inserted = self._threads.call(Insert(jobs, self._clock).run) if jobs else []
         self._bell.ring()
         return inserted
+
+    def transact_now(self, owner: str) -> PostgresOpened:  # noqa: ARG002 - a claim alone says whose it is
+        """A transaction for the body of a job."""
+        return PostgresOpened(self._server)
+
+    async def transact(self, owner: str) -> AsyncPostgresOpened:  # noqa: ARG002 - as above
+        """The same for a loop."""
+        return await open_async(self._server)
 
     async def enroll(self, owner: str, lease: float) -> None:
         """Make an owner known. Raises Fenced for one that was declared dead."""

@@ -226,8 +226,12 @@ _DEFAULTS = {
 
 def dial(server: Server, more: Mapping[str, str]) -> Link:
     """A new connection in autocommit, with `more` of libpq's options. Raises psycopg.Error."""
-    given = {**_DEFAULTS, **server.options, **more}
-    return Link.connect(autocommit=True, **given)  # type: ignore[arg-type] # libpq's options by name
+    return Link.connect(autocommit=True, **{**libpq_options(server), **more})
+
+
+def libpq_options(server: Server) -> dict[str, Any]:
+    """What libpq is to be given for a connection to this server."""
+    return {**_DEFAULTS, **server.options}
 
 
 def is_pooled(link: Link) -> bool:

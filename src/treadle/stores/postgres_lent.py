@@ -91,7 +91,7 @@ class LentInserts:
     def _insert(
         self, jobs: Sequence[NewJob], fetch: Fetch, link: Link | Awaits, what: str, place: Identity
     ) -> list[Inserted]:
-        session = Session(_Lent(fetch), self._server.schema)
+        session = Session(Lent(fetch), self._server.schema)
         if link.key is None or link.key not in self._known:
             if tuple(session.row("identity")) != place:
                 raise Elsewhere(
@@ -103,16 +103,18 @@ class LentInserts:
         return insert(session, jobs)
 
 
-class _Lent:
+class Lent:
     """A user's connection in the place of one of the store's own; its transaction is his to end."""
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
 
     def execute(self, sql: bytes, values: Mapping[str, Any] | None = None, *, prepare: bool | None = None) -> "_Rows":  # noqa: ARG002
+        """Run a statement; its rows."""
         return _Rows(self._fetch(sql.decode(), values or {}))
 
     def transaction(self) -> AbstractContextManager[None]:
+        """It is in one."""
         return nullcontext()
 
 

@@ -16,6 +16,7 @@ from treadle.core.cron_entry import CronEntry
 from treadle.core.found import Page, Tally
 from treadle.core.job import Inserted, NewJob
 from treadle.core.states import State
+from treadle.errors import ConfigError
 from treadle.stores import sql_search as search
 from treadle.stores import sqlite_activity as activity
 from treadle.stores import sqlite_claims as claims
@@ -51,6 +52,7 @@ from treadle.stores.sqlite_inserts import Inserts
 from treadle.stores.sqlite_lent import on_blocking, on_loop
 from treadle.stores.sqlite_query import SqliteTable, where_of
 from treadle.stores.sqlite_settle import settle
+from treadle.stores.sqlite_transactions import AsyncSqliteOpened, SqliteOpened
 from treadle.stores.ticks import Crontab, Firing
 
 # Bytes from which a job's arguments are not read twice.
@@ -118,6 +120,16 @@ class SqliteStore:
         inserted = self._inserts.now(jobs)
         self._bell.ring()
         return inserted
+
+    def transact_now(self, owner: str) -> SqliteOpened:
+        """A transaction for the body of a job."""
+        if self._database.in_memory:
+            raise ConfigError("expected transaction() in a worker on a file of SQLite, got a store in memory")
+        return SqliteOpened(self._database.path, owner, self._clock, self._bell.ring)
+
+    async def transact(self, owner: str) -> AsyncSqliteOpened:
+        """The same for a loop, which does not wait for the lock of the file itself."""
+        return AsyncSqliteOpened(await asyncio.to_thread(self.transact_now, owner))
 
     async def enroll(self, owner: str, lease: float) -> None:
         """Make an owner known. Raises Fenced for one that was declared dead."""
