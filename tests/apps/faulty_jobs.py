@@ -282,3 +282,11 @@ async def tell_of_it(*_: object) -> None:
     ledger.write("T", 0)
     if ledger.first(0):
         os._exit(7)
+
+
+@app.job
+async def chime() -> None:
+    """Write down which tick of which entry of the crontab it is for, and its own id."""
+    job = current_job()
+    if job.tick is not None:
+        ledger.write("C", int(job.tick.timestamp()), job.meta["cron_name"], job.id)

@@ -43,6 +43,8 @@ def main() -> int:
         happened.ChildDied,
         happened.ChildKilled,
         happened.ChildRecycled,
+        happened.CronFired,
+        happened.CronMissed,
         happened.JobDiscarded,
         happened.JobRetried,
         happened.OwnersRescued,

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.stores.places import SqliteFile, beside
 from treadle.core.cron_entry import CronEntry
 from treadle.core.states import State
-from treadle.hooks.events import CronFired, CronMissed, Event, Events, StoreWarning
+from treadle.core.uniqueness import Arguments, Unique, Uniqueness
+from treadle.hooks.events import CronFired, CronMissed, Event, Events, JobConflicted, StoreWarning
 from treadle.services.crontab import DECLARE_EVERY, EVERY, Ticker, crontab
 from treadle.stores.contract import JobQuery, Store
 from treadle.testing.checks.bench import Bench
@@ -24,7 +26,7 @@ class Scene:
         self.store = store
         self.heard: list[Event] = []
         self.events = Events()
-        for kind in (CronFired, CronMissed, StoreWarning):
+        for kind in (CronFired, CronMissed, JobConflicted, StoreWarning):
             self.events.listen(kind, self.heard.append)
 
     def entry(self, expr: str = "* * * * *", name: str = "report", **given: str) -> CronEntry:
@@ -131,6 +133,21 @@ def test_an_entry_that_cannot_tick_holds_up_no_other_and_is_told_of_once(tmp_pat
         assert [text.split(": ")[0] for text in warned] == [
             f'the cron entry "{name}" does not tick' for name in ("c", "a", "b")
         ]
+
+    play(tmp_path, story)
+
+
+def test_a_tick_whose_unique_job_still_waits_inserts_none(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        entry = scene.entry()
+        unique = Uniqueness(Unique(period=None, until="success"), Arguments((), {}))
+        entry = msgspec.structs.replace(entry, job=msgspec.structs.replace(entry.job, unique=unique))
+        node = scene.node(entry)
+        for _ in range(4):
+            await node.step()
+            scene.clock.advance(60)
+        assert await scene.inserted() == ["report"]
+        assert [type(event) for event in scene.heard] == [CronFired, JobConflicted, JobConflicted]
 
     play(tmp_path, story)
 

@@ -11,7 +11,7 @@ from math import inf
 from treadle.core.cron_entry import CronEntry
 from treadle.errors import ArgumentError, ConfigError, StoreError, StoreFull, StoreUnavailable
 from treadle.features.cron import due, ticks_of
-from treadle.hooks.events import CronFired, CronMissed, Events, StoreWarning
+from treadle.hooks.events import CronFired, CronMissed, Events, JobConflicted, StoreWarning
 from treadle.stores.ticks import CronRow, Crontab, Ticks
 from treadle.supervise.periodic import OnError, Periodic
 
@@ -73,9 +73,13 @@ class Ticker:
         fired = None if found is None else await self._store.fire_cron(found.firing)
         if found is None or fired is None:
             return
+        job = row.entry.job
         for tick, one in zip(found.ticks, fired, strict=True):
-            at = datetime.fromtimestamp(tick, UTC)
-            self._events.emit(CronFired(entry=row.entry.name, name=row.entry.job.name, tick=at, id=one.id))
+            if one.conflict:
+                self._events.emit(JobConflicted(id=one.id, queue=job.queue, name=job.name))
+            else:
+                at = datetime.fromtimestamp(tick, UTC)
+                self._events.emit(CronFired(entry=row.entry.name, name=job.name, tick=at, id=one.id))
         if found.missed:
             self._events.emit(CronMissed(entry=row.entry.name, count=found.missed))
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from treadle.core.cron_entry import CronEntry, read, written
 from treadle.core.job import Inserted
-from treadle.stores import sidekiq
+from treadle.stores import redis_jobs as jobs
+from treadle.stores import redis_unique as unique
 from treadle.stores.redis_client import Client
-from treadle.stores.redis_jobs import PATIENCE, check, drawn_ids
 from treadle.stores.redis_keys import decode, encode
 from treadle.stores.redis_scripts import Argument, ScriptCall
 from treadle.stores.ticks import CRON_KEPT, CronRow, Crontab, Firing
@@ -37,18 +37,18 @@ async def declare(client: Client, entries: Sequence[CronEntry], *, fresh: bool) 
     """Write down what a worker has in its code, and delete what none had for long."""
     values = [value for entry in entries for value in _values(entry)]
     call = _call(client, "declare_crons", "1" if fresh else "0", f"{CRON_KEPT:.0f}", *values)
-    await client.back.insist(call, PATIENCE)
+    await client.back.insist(call, jobs.PATIENCE)
 
 
 async def put(client: Client, entry: CronEntry) -> None:
     """Add or change an entry."""
-    await client.back.insist(_call(client, "put_cron", *_values(entry)), PATIENCE)
+    await client.back.insist(_call(client, "put_cron", *_values(entry)), jobs.PATIENCE)
 
 
 async def pause(client: Client, name: str, *, paused: bool) -> bool:
     """Pause or resume an entry; whether there is one."""
     call = _call(client, "pause_cron", encode(name), "1" if paused else "0")
-    return bool(await client.back.insist(call, PATIENCE))
+    return bool(await client.back.insist(call, jobs.PATIENCE))
 
 
 async def remove(client: Client, name: str) -> bool:
@@ -57,15 +57,21 @@ async def remove(client: Client, name: str) -> bool:
 
 
 async def fire(client: Client, firing: Firing) -> list[Inserted] | None:
-    """Go on to a tick and insert its jobs, unless somebody did, or paused the entry. All of them have one queue."""
-    keys, ids = client.keys, drawn_ids(client, len(firing.jobs))
-    queue, delay = (firing.jobs[0].queue, firing.jobs[0].delay) if firing.jobs else ("default", None)
-    heads = [sidekiq.head(job, jid) for job, jid in zip(firing.jobs, ids, strict=True)]
-    when = f"{delay:.6f}" if delay else ""
-    told: list[Argument] = [encode(firing.name), firing.last_tick, firing.tick, encode(queue), when]
-    call = _call(client, "fire_cron", *told, sidekiq.BETWEEN, sidekiq.TAIL, *heads)
-    fired = await client.back.run(call._replace(keys=[*keys.crons, keys.queues, keys.schedule, keys.queue(queue)]))
-    return [Inserted(jid) for jid in ids] if fired else None
+    """Go on to a tick and insert its jobs, unless somebody did, or paused the entry."""
+    keys, new = client.keys, firing.jobs
+    plain = all(job.unique is None for job in new)
+    ids, insert = jobs.insertion(client, new) if plain else unique.insertion(client, new)
+    named = [*insert.keys, keys.cron_ticks, keys.cron_paused]
+    told = [*insert.args, encode(firing.name), firing.last_tick, firing.tick]
+    reply = await client.back.run(ScriptCall(f"{insert.name}+fire_cron", named, told))
+    if reply is None:
+        return None
+    if plain:
+        return [Inserted(jid) for jid in ids]
+    inserted, changes = unique.outcome(client, new, ids, reply)
+    for change in changes:
+        await client.back.insist(change, jobs.PATIENCE)
+    return inserted
 
 
 def _call(client: Client, script: str, *args: Argument) -> ScriptCall:
@@ -73,7 +79,7 @@ def _call(client: Client, script: str, *args: Argument) -> ScriptCall:
 
 
 def _values(entry: CronEntry) -> tuple[Argument, ...]:
-    check(entry.job)
+    jobs.check(entry.job)
     return encode(entry.name), encode(entry.schedule), written(entry)
 
 

@@ -42,6 +42,7 @@ class Keys:
         # them; and which of them are paused, or changed by a person.
         parts = (b"", b":schedules", b":ticks", b":seen", b":paused", b":changed")
         self.crons = [self._prefix + b"treadle:crons" + part for part in parts]
+        self.cron_ticks, self.cron_paused = self.crons[2], self.crons[4]
         self._queue = self._prefix + b"queue:"
         self._suspended = self._prefix + b"treadle:suspended:"
         self._settled = self._prefix + b"treadle:settled:"

@@ -35,7 +35,14 @@ class ScriptCall(NamedTuple):
 
 @cache
 def script(name: str) -> Script:
-    """The script of `lua/<name>.lua`, with the functions that all of them share before it."""
+    """The script of `lua/<name>.lua`, with the functions that all of them share before it.
+
+    A name with a plus, as in "insert+fire_cron", is that of a script which calls another, the first, as `insert()`.
+    """
     folder = files("treadle.stores") / "lua"
-    text = (folder / "prelude.lua").read_bytes() + (folder / f"{name}.lua").read_bytes()
+    called, _, own = name.rpartition("+")
+    text = (folder / "prelude.lua").read_bytes()
+    if called:
+        text += b"local function insert()\n%bend\n" % (folder / f"{called}.lua").read_bytes()
+    text += (folder / f"{own}.lua").read_bytes()
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())

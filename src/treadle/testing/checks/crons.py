@@ -10,6 +10,7 @@ import msgspec
 
 from treadle.core.cron_entry import CronEntry
 from treadle.core.states import State
+from treadle.core.uniqueness import Arguments, Unique, Uniqueness
 from treadle.errors import ArgumentError
 from treadle.stores.contract import Store
 from treadle.stores.ticks import CronRow, Firing
@@ -104,6 +105,20 @@ async def a_tick_without_jobs_is_passed_over(place: Place) -> None:
         firing = await _due(store, 0)
         expect(list(await store.fire_cron(firing) or ()), [], "no job comes of it")
         expect((await _row(store)).last_tick, firing.tick, "but it is the last one")
+
+
+async def a_unique_job_of_a_tick_stays_away_while_its_like_waits(place: Place) -> None:
+    async with place.store() as store:
+        unique = Uniqueness(Unique(period=None, until="success"), Arguments((), {}))
+        job = msgspec.structs.replace(Bench(store).job("report"), unique=unique)
+        firing = await _due(store, job=job)
+        [first] = await store.fire_cron(firing) or ()
+        expect(first.conflict, False, "the job of the first tick is inserted")
+        again = msgspec.structs.replace(firing, last_tick=firing.tick, tick=firing.tick + 1)
+        [second] = await store.fire_cron(again) or ()
+        expect((second.id, second.conflict), (first.id, True), "that of the second is one too many")
+        expect((await _row(store)).last_tick, again.tick, "but its tick has passed")
+        expect(await Bench(store).number(State.AVAILABLE), 1, "one waits")
 
 
 async def a_job_that_is_delayed_waits_from_its_tick_on(place: Place) -> None:
