@@ -31,10 +31,10 @@ _RANKS = {state: rank for rank, state in enumerate(_ORDER)}
 
 
 class Spot(NamedTuple):
-    """A place where jobs stand. `queue` is that of a list, else ""; spots are read in the order of their ranks."""
+    """A place where jobs stand; they are read in their order. `name` is that of a queue, or of an owner of claims."""
 
     rank: int
-    queue: str
+    name: str
     key: bytes
 
     @property
@@ -44,7 +44,7 @@ class Spot(NamedTuple):
 
     def cursor(self, passed: int) -> str:
         """Where to go on after so many jobs of it."""
-        return f"{self.state}:{passed}:{self.queue}"
+        return f"{self.state}:{passed}:{self.name}"
 
 
 class Found(NamedTuple):
@@ -107,13 +107,13 @@ class Look:
         return (not self._ids or shown.id in self._ids) and matches(shown, self._where, self._now)
 
     def _go_to(self, cursor: str) -> None:
-        name, _, rest = cursor.partition(":")
-        passed, _, queue = rest.partition(":")
-        rank = next((rank for rank, state in enumerate(_ORDER) if state == name), None)
+        where, _, rest = cursor.partition(":")
+        passed, _, name = rest.partition(":")
+        rank = next((rank for rank, state in enumerate(_ORDER) if state == where), None)
         if rank is None or not (passed.isascii() and passed.isdigit()):
             raise QueryError(f"expected `after` to be the cursor of a page of this store, got {cursor!r:.80}")
-        self._spots = [spot for spot in self._spots if spot[:2] >= (rank, queue)]
-        if self._spots and self._spots[0][:2] == (rank, queue):
+        self._spots = [spot for spot in self._spots if spot[:2] >= (rank, name)]
+        if self._spots and self._spots[0][:2] == (rank, name):
             self._passed = int(passed)
 
 
@@ -125,7 +125,7 @@ async def look(client: Client, query: JobQuery) -> Look:
     spots = [Spot(_RANKS[State.AVAILABLE], queue, keys.queue(queue)) for queue in queues]
     spots += [Spot(_RANKS[State.SUSPENDED], queue, keys.suspended(queue)) for queue in queues]
     spots += [Spot(_RANKS[state], "", getattr(keys, name)) for state, name in SETS.items()]
-    spots.append(Spot(_RANKS[State.EXECUTING], "", b""))
+    spots += [Spot(_RANKS[State.EXECUTING], owner, keys.inflight(owner)) for owner in await holders(client)]
     [time] = await client.back.ask(("TIME",))
     wanted = [spot for spot in spots if narrow.states is None or spot.state in narrow.states]
     return Look(client, query, wanted, seconds_of(time))
@@ -140,21 +140,19 @@ async def _page(client: Client, spot: Spot, passed: int) -> tuple[list[Found], b
     found: list[Found] = []
     for text, score in scored(entries) if spot.state in SETS else [(entry, None) for entry in entries]:
         payload = text.partition(b"\0")[2] if spot.state is State.SUSPENDED else text
-        shown = view(payload, spot.state, queue=spot.queue or None, score=score)
+        shown = view(payload, spot.state, queue=spot.name or None, score=score)
         found.append(Found(shown, spot.key, text, payload, spot.cursor(passed + len(found) + 1)))
     return found, bool(found) and passed + len(found) < size
 
 
 async def _claimed(client: Client, spot: Spot, passed: int) -> tuple[list[Found], bool]:
-    """What is being run; the claims of one owner are a page."""
+    """What an owner runs, which is no more than it has slots."""
+    _, entries, _ = await client.back.run(ScriptCall("held", [spot.key, client.keys.cancel(spot.name)], []))
     found: list[Found] = []
-    for owner in await holders(client):
-        key = client.keys.inflight(owner)
-        _, entries, _ = await client.back.run(ScriptCall("held", [key, client.keys.cancel(owner)], []))
-        for token, entry in zip(entries[::2], entries[1::2], strict=True):
-            queue, _, text = opened(entry)
-            shown = view(text, State.EXECUTING, queue=queue, score=claimed_at(token), owner=owner)
-            found.append(Found(shown, key, token, text, spot.cursor(len(found) + 1)))
+    for token, entry in zip(entries[::2], entries[1::2], strict=True):
+        queue, _, text = opened(entry)
+        shown = view(text, State.EXECUTING, queue=queue, score=claimed_at(token), owner=spot.name)
+        found.append(Found(shown, spot.key, token, text, spot.cursor(len(found) + 1)))
     return found[passed:], False
 
 
