@@ -9,7 +9,8 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.postgres import PgBouncer
+from tests.postgres import PgBouncer, PostgresServer
+from tests.servers import wait_until
 from tests.stores.oban_py_table import OBAN_PY_TABLE
 from tests.stores.places import Postgres
 from treadle.core.job import NewJob
@@ -27,6 +28,7 @@ from treadle.core.outcomes import (
 from treadle.core.states import State
 from treadle.errors import ArgumentError, StoreError
 from treadle.stores.contract import JobQuery, Settlement
+from treadle.stores.postgres_hints import Hints
 from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock
 from treadle.testing.checks.bench import FAILURE, LONG, OWNER, SHORT, Bench, ids
@@ -344,3 +346,75 @@ def test_recorded_values_and_others_settle_in_one_batch(postgres_url: str) -> No
         assert [one.answer for one in await bench.store.settle(OWNER, batch)] == ["repeated"] * 3
 
     on(Postgres(postgres_url), story)
+
+
+# What claims cost
+
+
+def test_a_claim_costs_the_same_however_many_jobs_wait_or_have_ended(
+    postgres_url: str, postgres_server: PostgresServer, postgres_database: str
+) -> None:
+    place = Postgres(postgres_url)
+    on(place, lambda bench: bench.put(10))
+    beside(
+        place,
+        "INSERT INTO oban_jobs (worker, state, scheduled_at) SELECT 'work', s::oban_job_state, "
+        "timezone('UTC', now()) + n * interval '1 ms' FROM generate_series(1, 25000) n, "
+        "unnest('{available,completed,scheduled,retryable}'::text[]) s",
+    )
+
+    async def story(bench: Bench) -> None:
+        await bench.end(await bench.take(10))
+        postgres_server.run("SELECT pg_stat_reset()", database=postgres_database)
+        for _ in range(10):
+            assert await bench.end(await bench.take(10)) == ["applied"] * 10
+
+    on(place, story)
+    wait_until(lambda: _read(place) > 0, what="the statistics are there")
+    [(sequential, read)] = beside(
+        place, "SELECT seq_scan, idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'oban_jobs'"
+    )
+    assert sequential == 0
+    assert read < 2_000
+
+
+def _read(place: Postgres) -> int:
+    [(number,)] = beside(place, "SELECT idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'oban_jobs'")
+    return int(number or 0)
+
+
+class SteppedClock:
+    """A clock on which every look costs what the test says."""
+
+    def __init__(self) -> None:
+        self.at = 1_000.0
+
+    def now(self) -> float:
+        return self.at
+
+    def steady(self) -> float:
+        return self.at
+
+
+def test_claims_that_are_slow_begin_where_the_last_one_ended_and_look_at_all_once_a_second() -> None:
+    clock = SteppedClock()
+    hints = Hints(clock)
+
+    def claim(seconds: float, *taken: tuple[str, int, float]) -> list[float]:
+        since = hints.begin(["a", "b"])["since"]
+        clock.at += seconds
+        hints.end(taken)
+        return list(since)
+
+    all_of_it = [float("-inf")] * 2
+    assert claim(0.001, ("a", 0, 1.0)) == all_of_it
+    assert claim(0.015, ("a", 0, 2.0)) == all_of_it
+    assert claim(0.1, ("a", 0, 3.0), ("b", 0, 4.0)) == all_of_it
+    assert claim(0.001, ("a", 0, 5.0)) == [3.0, 4.0]
+    assert claim(0.001) == [5.0, 4.0]
+    hints.forget()
+    assert claim(0.1, ("a", 0, 6.0)) == all_of_it
+    assert claim(0.95, ("a", 0, 7.0)) == [6.0, float("-inf")]
+    clock.at += 0.1
+    assert claim(0.001, ("a", 0, 8.0)) == all_of_it
+    assert claim(0.001) == all_of_it

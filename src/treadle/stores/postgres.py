@@ -45,8 +45,9 @@ from treadle.stores.contract import (
 )
 from treadle.stores.lane import Lane
 from treadle.stores.polling import until_orders
-from treadle.stores.postgres_connection import LOCK_PATIENCE, Seat, Server, Session, server_at
+from treadle.stores.postgres_connection import Seat, Server, Session, server_at
 from treadle.stores.postgres_hearing import listener_of
+from treadle.stores.postgres_hints import Hints
 from treadle.stores.postgres_inserts import PATIENCE, Insert, check_kept
 from treadle.stores.postgres_lent import LentInserts, identity
 from treadle.stores.postgres_listener import Listener
@@ -59,8 +60,12 @@ from treadle.stores.ticks import Crontab, Firing
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Claims and beats must not stand behind a settlement that waits for a row.
-FRONT_LOCK_PATIENCE = 0.25
+# Claims and beats must not stand behind a settlement that waits for a row. Every statement here goes by an index, one
+# row after the other; a plan that was made while the table was small must not go by another way for ever.
+_FRONT_SETTINGS = {
+    "lock_timeout": "250ms",
+    **dict.fromkeys(("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"), "off"),
+}
 # Connections for threads that enqueue; more threads take turns.
 _THREAD_SEATS = 8
 
@@ -141,7 +146,9 @@ class PostgresStore:
     async def claim(self, owner: str, demands: Sequence[Demand]) -> Sequence[Claim]:
         """Lend what is available now. Raises Fenced, NotEnrolled."""
         self._turn += 1
-        return await self._front.run(claims.claim, owner, demands, self._draw(6).hex(), self._turn)
+        return await self._front.run(
+            claims.claim, owner, demands, receipt=self._draw(6).hex(), turn=self._turn, hints=self._hints
+        )
 
     async def held(self, owner: str) -> Sequence[Claim]:
         """Every claim that was lent to this owner and not got back, oldest first."""
@@ -291,11 +298,13 @@ class PostgresStore:
     ) -> T:
         """A step after which somebody may find work, or a result."""
         done = await desk.run(step, *args, **kwargs)
+        if desk is self._back:
+            self._hints.forget()
         self._bell.ring()
         return done
 
     def _begin(self) -> None:
-        self._front = _Desk("treadle-postgres", self._server, FRONT_LOCK_PATIENCE)
+        self._front = _Desk("treadle-postgres", self._server, _FRONT_SETTINGS)
         self._inserting = _Desk("treadle-postgres-insert", self._server)
         self._back = _Desk("treadle-postgres-back", self._server)
         self._threads = _Seats(self._server)
@@ -303,15 +312,16 @@ class PostgresStore:
         self._lent = LentInserts(self._server, own_now, partial(self._back.run, identity))
         self._bell = Bell(lambda: 0, alone=True)
         self._listener = listener_of(self._server, self._bell, self._threads.call, self._clock)
+        self._hints = Hints(self._clock)
         self._desks = (self._listener, self._front, self._inserting, self._back, self._threads)
 
 
 class _Desk:
     """A connection with a thread of its own, for every loop of the process."""
 
-    def __init__(self, name: str, server: Server, lock_patience: float = LOCK_PATIENCE) -> None:
+    def __init__(self, name: str, server: Server, settings: Mapping[str, str] | None = None) -> None:
         self._lane = Lane(name)
-        self._seat = Seat(server, lock_patience)
+        self._seat = Seat(server, settings)
 
     async def run(self, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._lane.run(lambda: self._seat.run(lambda session: step(session, *args, **kwargs)))

@@ -11,11 +11,14 @@ from treadle.log import Log
 from treadle.stores.contract import Claim, Demand, Rescued
 from treadle.stores.oban import failure_text, marked_job, poison, producer
 from treadle.stores.postgres_connection import Session
+from treadle.stores.postgres_hints import Hints
 
 _log = Log("treadle.stores.postgres")
 
 # A claim that meets poison asks again for what it lacks, but not for ever: the next claim goes on.
 _ROUNDS = 10
+# Seconds by which an instant and what is computed back to it may differ.
+_ROUNDED = 1e-3
 # More than any owner holds.
 _EVERYTHING = 1_000_000
 
@@ -31,17 +34,20 @@ def beat(session: Session, owners: Mapping[str, float]) -> dict[str, Literal["al
     return dict(session.rows("beat", {"owners": list(owners), "leases": list(owners.values())}))
 
 
-def claim(session: Session, owner: str, demands: Sequence[Demand], receipt: str, turn: int) -> list[Claim]:
+def claim(
+    session: Session, owner: str, demands: Sequence[Demand], *, receipt: str, turn: int, hints: Hints
+) -> list[Claim]:
     """Lend what waits. Each claim begins with another queue, `turn` says which: a full queue starves no other."""
     claims: list[Claim] = []
     for _ in range(_ROUNDS):
         values = _demanded(owner, demands, receipt, turn)
-        rows = session.rows("claim", values)
+        rows = session.rows("claim", {**values, **hints.begin(values["queues"])})
         if not rows:
             raise NotEnrolled(f"expected the owner {owner} to be enrolled, got one that this store does not know")
         if rows[0][0]:
             raise _fenced(owner)
-        lent = [row for row in rows if row[2] is not None]
+        lent = [row for row in rows if row[3] is not None]
+        hints.end((row[5], row[13], row[1] - row[14] - _ROUNDED) for row in lent if row[2] and not row[12])
         sound = _sound(session, lent, receipt)
         claims += sound
         if len(sound) == len(lent):
@@ -78,7 +84,7 @@ def _left(demands: Sequence[Demand], claims: Sequence[Claim]) -> list[Demand]:
 def _sound(session: Session, rows: Sequence[Any], receipt: str) -> list[Claim]:
     """The claims of rows that can be run; the others are discarded, with one line of log each."""
     claims, reasons = [], {}
-    for _, sound, job_id, name, queue, args, attempt, most, deaths, waited, tags, meta in rows:
+    for _, _, sound, job_id, name, queue, args, attempt, most, deaths, tags, meta, _, _, waited in rows:
         raw = args.encode()
         reason = poison(raw, b"{}" if meta is None else meta.encode(), attempt - sound, most)
         if reason is None:

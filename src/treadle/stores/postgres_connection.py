@@ -30,10 +30,13 @@ CONNECT_PATIENCE = 1.0
 PATIENCE = 12.0
 """Seconds that a step's statement may take before the connection is given up; the server's own limit comes first."""
 
-LOCK_PATIENCE = 2.0
-"""Seconds that a statement waits for a lock that others hold."""
-
-_SETTINGS = {"statement_timeout": "10s", "idle_in_transaction_session_timeout": "30s"}
+_SETTINGS = {
+    "statement_timeout": "10s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "30s",
+    # Where an index is out of use an estimate is high, and compiling takes longer than any statement here.
+    "jit": "off",
+}
 # How psycopg wakes up to let a Ctrl-C through: psycopg/_connection_base.py, _WAIT_INTERVAL.
 _INTERVAL = 0.1
 _PAUSES = (0.0, 0.02, 0.1)
@@ -128,9 +131,9 @@ class Session:
 class Seat:
     """A place for one connection; to be used by one thread at a time."""
 
-    def __init__(self, server: Server, lock_patience: float = LOCK_PATIENCE) -> None:
+    def __init__(self, server: Server, settings: Mapping[str, str] | None = None) -> None:
         self._server = server
-        self._settings = _SETTINGS | {"lock_timeout": f"{lock_patience * 1000:.0f}ms"}
+        self._settings = {**_SETTINGS, **(settings or {})}
         self._pooled = server.pooled
         self._link: Link | None = None
         self._pid = os.getpid()

@@ -151,7 +151,8 @@ class _Waker:
     def __init__(self) -> None:
         self.woken = False
         self._hears, self._wakes = os.pipe()
-        weakref.finalize(self, _close, (self._hears, self._wakes))
+        # Not at exit: the listener may be told to end after that.
+        weakref.finalize(self, _close, (self._hears, self._wakes)).atexit = False
 
     def fileno(self) -> int:
         return self._hears

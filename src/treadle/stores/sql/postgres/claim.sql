@@ -2,7 +2,7 @@
 -- loop stops at its limit, so that no row is locked that is not lent; rows whose attempts are used up are discarded.
 WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
 me AS MATERIALIZED (
-  SELECT o.fenced_at IS NOT NULL AS fenced FROM {schema}.treadle_owners o CROSS JOIN quick
+  SELECT o.fenced_at IS NOT NULL AS fenced, extract(epoch FROM now())::double precision AS now FROM {schema}.treadle_owners o CROSS JOIN quick
   WHERE o.owner = %(owner)s FOR SHARE OF o
 ),
 chosen AS MATERIALIZED (
@@ -10,12 +10,13 @@ chosen AS MATERIALIZED (
   CROSS JOIN unnest(%(limits)s::integer[], %(alone)s::boolean[]) WITH ORDINALITY AS d(most, alone, number)
   CROSS JOIN LATERAL (
     SELECT j.id, j.sound, j.deaths, d.alone, q.producer, q.place
-    FROM unnest(%(queues)s::text[], %(producers)s::text[], %(demands)s::integer[]) WITH ORDINALITY
-      AS q(queue, producer, demand, place)
+    FROM unnest(%(queues)s::text[], %(producers)s::text[], %(demands)s::integer[], %(least)s::integer[],
+      %(since)s::double precision[]) WITH ORDINALITY AS q(queue, producer, demand, least, since, place)
     CROSS JOIN LATERAL (
       SELECT * FROM (
         SELECT j.id, j.attempt < j.max_attempts AS sound, 0 AS deaths FROM {schema}.oban_jobs j
         WHERE NOT d.alone AND j.state = 'available' AND j.queue = q.queue
+          AND (j.priority, j.scheduled_at) >= (q.least, timezone('UTC', to_timestamp(q.since)))
         ORDER BY j.priority, j.scheduled_at, j.id LIMIT d.most FOR UPDATE OF j SKIP LOCKED
       ) AS available
       UNION ALL
@@ -50,15 +51,15 @@ spent AS (
 cleared AS (
   DELETE FROM {schema}.treadle_suspects s USING taken t WHERE s.job_id = t.id AND NOT t.alone
 )
-SELECT me.fenced, lent.sound, lent.id, lent.worker, lent.queue, lent.args, lent.attempt, lent.max_attempts, lent.deaths,
-  lent.waited, lent.tags, lent.meta
+SELECT me.fenced, me.now, lent.sound, lent.id, lent.worker, lent.queue, lent.args, lent.attempt, lent.max_attempts,
+  lent.deaths, lent.tags, lent.meta, lent.alone, lent.priority, lent.waited
 FROM me LEFT JOIN (
   SELECT true AS sound, id, worker, queue, args::text AS args, attempt, max_attempts, deaths,
+    nullif(tags, '{}') AS tags, nullif(meta, '{}')::text AS meta, alone, place, priority, scheduled_at,
     CASE WHEN isfinite(scheduled_at) THEN extract(epoch FROM timezone('UTC', now()) - scheduled_at)::double precision
-      ELSE 0 END AS waited,
-    nullif(tags, '{}') AS tags, nullif(meta, '{}')::text AS meta, place, priority, scheduled_at
+      ELSE 0 END AS waited
   FROM taken
   UNION ALL
-  SELECT false, id, '', queue, '', attempt, max_attempts, 0, 0, NULL, NULL, place, 0, NULL FROM spent
+  SELECT false, id, '', queue, '', attempt, max_attempts, 0, NULL, NULL, false, place, 0, NULL, 0 FROM spent
 ) AS lent ON true
 ORDER BY lent.place, lent.priority, lent.scheduled_at, lent.id

@@ -4,7 +4,7 @@ WITH done AS (
     meta = coalesce(j.meta, '{}') || jsonb_build_object('recorded', true, 'return', g.term)
   FROM unnest(%(ids)s::bigint[], %(claims)s::text[], %(values)s::bytea[], %(terms)s::text[])
     AS g(id, claim, value, term)
-  WHERE j.id = g.id AND j.state = 'executing' AND j.attempted_by[3] = g.claim
+  WHERE j.id = g.id AND (j.state = 'executing') IS TRUE AND j.attempted_by[3] = g.claim
   RETURNING j.id, g.value
 ),
 kept AS (

@@ -8,7 +8,7 @@ held AS MATERIALIZED (
   FROM quick CROSS JOIN json_to_recordset(%(settlements)s::json) AS g(id bigint, claim text, state text, final boolean,
     refund boolean, snoozed boolean, suspicion boolean, after double precision, error text, deaths integer)
   JOIN {schema}.oban_jobs j ON j.id = g.id
-  WHERE j.state = 'executing' AND j.attempted_by[3] = g.claim
+  WHERE (j.state = 'executing') IS TRUE AND j.attempted_by[3] = g.claim
   ORDER BY j.id FOR UPDATE OF j
 ),
 done AS (
