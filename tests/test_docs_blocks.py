@@ -10,11 +10,13 @@ How a page is read (the program that does it is tests/apps/docs_page.py):
   What stands below a command is what it prints, `...` is anything; a command that shows nothing must exit with 0.
 * Blocks of other languages (`sh`, `text`, `toml`, `ini` …) are not run.
 * What a page needs and need not show, set-up or an assert, stands in a block within `<!--` and `-->`.
-* The address `redis://localhost:6379/0` is replaced by one of a database of the test's own.
+* The address `redis://localhost:6379/0` is replaced by one of a database of the test's own, and so is
+  `//localhost/shop` of PostgreSQL, whichever driver stands before it.
 """
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 RUNNER = Path(__file__).parent / "apps" / "docs_page.py"
 ADDRESS = "redis://localhost:6379/0"
+POSTGRES = "//localhost/shop"
 LIMIT = 90.0  # seconds for a page
 
 # Its programs need a foreign one, and are run by tests/interop/test_guide.py.
@@ -41,24 +44,30 @@ PAGES = [page for page in sorted({*DOCS.rglob("*.md")} - ELSEWHERE) if has_block
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    address = ADDRESS
-    if ADDRESS in page.read_text("utf-8"):
+    text, replaced = page.read_text("utf-8"), {}
+    if ADDRESS in text:
         server: RedisServer = request.getfixturevalue("redis_server")
-        address = server.url_of(server.fresh_database())
-    told = run_page(page, tmp_path, address)
+        replaced[ADDRESS] = server.url_of(server.fresh_database())
+    if POSTGRES in text:
+        replaced[POSTGRES] = request.getfixturevalue("postgres_url").removeprefix("postgresql:")
+    told = run_page(page, tmp_path, replaced)
     assert told is None, told
 
 
-def run_page(page: Path, folder: Path, address: str = ADDRESS) -> str | None:
+def run_page(page: Path, folder: Path, replaced: Mapping[str, str] = {}) -> str | None:
     """What went wrong."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {"PATH": path, "HOME": str(folder), "LANG": "C.UTF-8", "REPLACE": f"{ADDRESS}={address}"}
+    environment = {"PATH": path, "HOME": str(folder), "LANG": "C.UTF-8", "REPLACE": _lines(replaced)}
     work = folder / "page"
     work.mkdir()
     log = folder / "log"
     with program((sys.executable, str(RUNNER), str(page)), work, environment, log) as runner:
         code = runner.wait(LIMIT)
     return None if code == 0 else log.read_text("utf-8", "replace")
+
+
+def _lines(replaced: Mapping[str, str]) -> str:
+    return "\n".join(f"{usual}={address}" for usual, address in replaced.items())
 
 
 # The runner finds what it is for

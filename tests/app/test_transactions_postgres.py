@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from tests.app.test_transactions import DJANGO, Welcome, run
 from tests.postgres import USER, PgBouncer, PostgresServer
-from treadle import Treadle
+from treadle import Treadle, Unique
 from treadle.app.handle import Handle
 from treadle.core.states import State
 from treadle.errors import ConfigError
@@ -177,8 +177,8 @@ def welcome(app: Treadle) -> Welcome:
     return welcome
 
 
-async def enqueue(welcome: Welcome, scope: Scope) -> Handle:
-    job = welcome.options(tx=scope.tx)
+async def enqueue(welcome: Welcome, scope: Scope, *, unique: bool = False) -> Handle:
+    job = welcome.options(tx=scope.tx, unique=Unique()) if unique else welcome.options(tx=scope.tx)
     return job.enqueue(1) if scope.blocking else await job.aenqueue(1)
 
 
@@ -194,7 +194,9 @@ def test_a_job_stands_or_falls_with_the_transaction(
             await scope.commit()
             second = await enqueue(welcome, scope)
             await scope.rollback()
-            third = await enqueue(welcome, scope)
+            third, fourth = [await enqueue(welcome, scope, unique=True) for _ in range(2)]
+            assert (third.conflict, fourth.conflict) == (True, True)
+            assert {third.id, fourth.id} == {first.id}
             await scope.commit()
             statuses = [await handle.astatus() for handle in (first, second, third)]
         await app.aclose()

@@ -1,7 +1,7 @@
 """Runs the code blocks of one page of the docs; tests/test_docs_blocks.py tells how they are read.
 
 `python docs_page.py PAGE` in the page's own folder. Text in the page that stands in the environment variable REPLACE,
-as `what=with`, is replaced first.
+as `what=with` on a line of its own, is replaced first.
 """
 
 import ast
@@ -26,8 +26,9 @@ ANYTHING_WITHIN = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def main() -> None:
     """Run every block; the first that fails ends the program with its line in the page."""
     page = Path(sys.argv[1])
-    usual, address = os.environ["REPLACE"].split("=")
-    text = page.read_text("utf-8").replace(usual, address)
+    text = page.read_text("utf-8")
+    for usual, address in (line.split("=") for line in os.environ["REPLACE"].splitlines()):
+        text = text.replace(usual, address)
     # What a snippet defines is found where Python looks for it, as in a program of its own.
     module = sys.modules["__main__"] = ModuleType("__main__")
     sys.path.insert(0, str(Path.cwd()))

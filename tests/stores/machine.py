@@ -34,6 +34,7 @@ from treadle.core.outcomes import (
 )
 from treadle.core.states import State
 from treadle.errors import Fenced, NotEnrolled
+from treadle.stores.borrowed.recognise import borrow
 from treadle.stores.contract import Claim, Demand, JobQuery, Settlement, Store
 
 T = TypeVar("T")
@@ -116,6 +117,26 @@ class StoreMachine(RuleBasedStateMachine):
             assert job_id not in self.model.jobs
             self.model.insert(job_id, delay, rerun=rerun)
         return multiple(*inserted)
+
+    @precondition(lambda self: self.place_that_lends())
+    @rule(target=ids, count=st.integers(1, 4), delay=delays, commits=st.booleans())
+    def enqueue_in_a_transaction(self, count: int, delay: float, *, commits: bool) -> Any:  # noqa: ANN401 - as above
+        place = self.place_that_lends()
+        job = NewJob(name="work", queue=self.queue, args=b"{}", max_attempts=1_000, delay=delay or None)
+        with place.lend() as lender:
+            inserted = [one.id for one in self.store.insert_now([job] * count, tx=borrow(lender))]
+            if not commits:
+                lender.rollback()
+                return multiple()
+            lender.commit()
+        for job_id in inserted:
+            assert job_id not in self.model.jobs
+            self.model.insert(job_id, delay, rerun=True)
+        return multiple(*inserted)
+
+    def place_that_lends(self) -> Any:  # noqa: ANN401 - a LendingPlace, or None
+        """Where a user's own connection comes from, on a store that shares transactions."""
+        return None
 
     def owner_of(self, process: str) -> str:
         """Its present owner; a new one, with another nonce, where the last one was fenced."""

@@ -26,6 +26,7 @@ from treadle.stores.redis import RedisStore
 from treadle.stores.sqlite import SqliteStore
 from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock
+from treadle.testing.checks.bench import LendingPlace
 
 
 class SqliteMachine(StoreMachine):
@@ -39,6 +40,9 @@ class SqliteMachine(StoreMachine):
         self.clock = ManualClock()
         model = Model(self.clock.now(), self.clock.steady())
         super().__init__(SqliteStore(self.place.path, clock=self.clock, sync="normal"), model)
+
+    def place_that_lends(self) -> LendingPlace:
+        return self.place
 
     def move(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -109,6 +113,9 @@ class PostgresMachine(StoreMachine):
     def teardown(self) -> None:
         super().teardown()
         self.peer.close()
+
+    def place_that_lends(self) -> LendingPlace:
+        return self.place
 
     def move(self, seconds: float) -> None:
         make_older(self.peer, seconds)
