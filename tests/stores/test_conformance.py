@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import PgBouncer
+from tests.stores.elixir_tables import elixir_table
 from tests.stores.oban_py_table import OBAN_PY_TABLE
 from tests.stores.places import Postgres, Redis, SqliteFile, SqliteMemory
 from treadle.testing.conformance import CHECKS, Check
@@ -43,3 +44,11 @@ def test_postgresql_behind_pgbouncer(
 @each_check
 def test_postgresql_with_the_table_of_oban(check: Check, postgres_url: str) -> None:
     asyncio.run(check(Postgres(postgres_url)))
+
+
+# What depends on the states that a table has.
+@pytest.mark.parametrize(
+    "check", [check for check in CHECKS if check.__module__.endswith(".owning")], ids=lambda check: check.__name__
+)
+def test_postgresql_with_an_old_table_of_oban(check: Check, postgres_url: str) -> None:
+    asyncio.run(check(Postgres(postgres_url, tables=elixir_table(12))))

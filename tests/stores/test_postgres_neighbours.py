@@ -8,12 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.stores.elixir_tables import NEWEST, elixir_table
 from tests.stores.places import Postgres
 from treadle import Treadle
-from treadle.core.outcomes import Completed, Discarded
+from treadle.core.outcomes import Completed, Discarded, SetAside
 from treadle.core.states import State
 from treadle.errors import ResultGone
-from treadle.stores.contract import JobQuery, OwnerReport, Store
+from treadle.stores.contract import Demand, JobQuery, OwnerReport, Store
 from treadle.stores.erlang import recorded
 from treadle.testing.checks.bench import FAILURE, OTHER, OWNER, SHORT, Bench
 
@@ -62,9 +63,9 @@ class Scene:
         )
 
 
-def play(url: str, story: Callable[[Scene], Awaitable[None]]) -> None:
+def play(url: str, story: Callable[[Scene], Awaitable[None]], tables: str = "") -> None:
     async def run() -> None:
-        place = Postgres(url)
+        place = Postgres(url, tables=tables)
         async with place.store() as store:
             with psycopg.connect(url, autocommit=True) as connection:
                 scene = Scene(place, store, connection)
@@ -224,3 +225,33 @@ def test_who_waits_for_a_job_that_is_gone_is_told(postgres_url: str) -> None:
 
     asyncio.run(run())
     app.close()
+
+
+@pytest.mark.parametrize("version", range(9, NEWEST + 1))
+def test_every_table_of_oban_2_is_worked_on_as_it_is(version: int, postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        bench = scene.bench
+        await bench.put(2)
+        done, aside = await bench.take()
+        assert await bench.end([done]) == ["applied"]
+        assert await bench.end([aside], SetAside(1)) == ["applied"]
+        assert await bench.take() == [], "what was set aside does not run beside others"
+        assert await scene.store.set_aside(["default"]) == 1
+        [alone] = await scene.store.claim(OWNER, [Demand(("default",), 1, alone=True)])
+        assert await bench.end([alone], Discarded(FAILURE)) == ["applied"]
+        assert scene.rows("SELECT state::text FROM oban_jobs ORDER BY id") == [("completed",), ("discarded",)]
+
+    play(postgres_url, story, elixir_table(version))
+
+
+@pytest.mark.parametrize("version", [11, NEWEST])
+def test_an_insert_is_told_once_even_where_a_trigger_tells_of_it_too(version: int, postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        with psycopg.connect(postgres_url, autocommit=True) as ear:
+            ear.execute('LISTEN "public.oban_insert"')
+            await scene.bench.put(3)
+            scene.rows("SELECT pg_notify('public.oban_insert', '{}')")
+            heard = [notice.payload for notice in ear.notifies(timeout=20, stop_after=2)]
+        assert [json.loads(payload) for payload in heard] == [{"queue": "default"}, {}]
+
+    play(postgres_url, story, elixir_table(version))

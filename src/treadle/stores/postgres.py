@@ -8,6 +8,8 @@ from functools import partial
 from queue import Empty, LifoQueue
 from typing import Concatenate, Literal, ParamSpec, TypeVar
 
+import msgspec
+
 from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
 from treadle.core.controls import QueueControl
@@ -55,6 +57,7 @@ from treadle.stores.postgres_query import PostgresTable, where_of
 from treadle.stores.postgres_settle import Settle
 from treadle.stores.postgres_transactions import AsyncPostgresOpened, PostgresOpened, open_async
 from treadle.stores.postgres_watch import PostgresWatch
+from treadle.stores.statements import ASIDE
 from treadle.stores.ticks import Crontab, Firing
 
 P = ParamSpec("P")
@@ -104,6 +107,12 @@ class PostgresStore:
         """Connect, and make the tables that lack."""
         shape = await self._back.run(table.open_tables)
         self._registers = shape.producers
+        if not shape.suspended and self._server.aside == ASIDE:
+            # An older table of Elixir's: what was set aside stays available there, and our claims pass it by.
+            _finish(self._desks)
+            self._server = msgspec.structs.replace(self._server, aside=State.AVAILABLE.value)
+            self._begin()
+            weakref.finalize(self, _finish, self._desks)
 
     async def aclose(self) -> None:
         """End what waits on the running loop."""

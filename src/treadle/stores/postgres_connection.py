@@ -22,7 +22,7 @@ from treadle.errors import ConfigError
 from treadle.stores import migrations
 from treadle.stores.postgres_errors import AGAIN, NoAnswer, code_of, loses_connection, translated, unreachable
 from treadle.stores.shapes import TableShape
-from treadle.stores.statements import statement_in
+from treadle.stores.statements import ASIDE, statement_in
 
 CONNECT_PATIENCE = 1.0
 """Seconds until a server that says nothing counts as dead."""
@@ -45,12 +45,16 @@ T = TypeVar("T")
 
 
 class Server(msgspec.Struct, frozen=True):
-    """Where the jobs are. `options` are libpq's, `where` is the masked URL; `pooled` is None where it is not known."""
+    """Where the jobs are. `options` are libpq's, `where` is the masked URL; `pooled` is None where it is not known.
+
+    `aside` is the state of jobs that were set aside.
+    """
 
     options: Mapping[str, str]
     schema: str
     where: str
     pooled: bool | None = None
+    aside: str = ASIDE
 
     def __repr__(self) -> str:
         """Without its options, which may hold the password."""
@@ -96,9 +100,10 @@ class Executes(Protocol):
 class Session:
     """What a step works with: the statements of treadle's PostgreSQL store on one connection."""
 
-    def __init__(self, link: Executes, schema: str) -> None:
+    def __init__(self, link: Executes, schema: str, aside: str = ASIDE) -> None:
         self._link = link
         self._schema = schema
+        self._aside = aside
 
     def rows(
         self, name: str, values: Mapping[str, Any] | None = None, *, prepare: bool | None = None, where: str = ""
@@ -107,7 +112,7 @@ class Session:
 
         `where` is the condition of a statement that leaves a place for one; it holds no value, only their names.
         """
-        text = statement_in(self._schema, name).replace(b"{where}", where.encode())
+        text = statement_in(self._schema, name, self._aside).replace(b"{where}", where.encode())
         cursor = self._link.execute(text, values, prepare=prepare)
         return cursor.fetchall() if cursor.description else []
 
@@ -166,7 +171,7 @@ class Seat:
             self._link = None
 
     def _run_on(self, link: Link, step: Callable[[Session], T]) -> T:
-        session = Session(link, self._server.schema)
+        session = Session(link, self._server.schema, self._server.aside)
         if not self._pooled:
             return step(session)
         limits = [f"SET LOCAL {name} = '{value}'" for name, value in self._settings.items()]

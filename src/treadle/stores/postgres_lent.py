@@ -91,7 +91,7 @@ class LentInserts:
     def _insert(
         self, jobs: Sequence[NewJob], fetch: Fetch, link: Link | Awaits, what: str, place: Identity
     ) -> list[Inserted]:
-        session = Session(Lent(fetch), self._server.schema)
+        session = Session(Lent(fetch), self._server.schema, self._server.aside)
         if link.key is None or link.key not in self._known:
             if tuple(session.row("identity")) != place:
                 raise Elsewhere(

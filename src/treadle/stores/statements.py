@@ -2,6 +2,12 @@
 
 from functools import cache
 from importlib.resources import files
+from typing import Final
+
+ASIDE: Final = "suspended"
+"""The state of jobs that were set aside. Elixir's migrations before version 14 have none of that name."""
+
+_NOT_ASIDE = " AND NOT EXISTS (SELECT 1 FROM {schema}.treadle_suspects s WHERE s.job_id = j.id)"
 
 
 @cache
@@ -11,7 +17,11 @@ def statement(name: str) -> str:
 
 
 @cache
-def statement_in(schema: str, name: str) -> bytes:
-    """The text of `sql/postgres/<name>.sql` for tables of this schema, whose name must have been checked."""
+def statement_in(schema: str, name: str, aside: str = ASIDE) -> bytes:
+    """The text of `sql/postgres/<name>.sql` for tables of this schema, whose name must have been checked.
+
+    `aside` is the state of jobs that were set aside; where it is no state of their own, the others are told apart.
+    """
     text = statement(f"postgres/{name}")
+    text = text.replace("{aside}", aside).replace("{not_aside}", "" if aside == ASIDE else _NOT_ASIDE)
     return text.replace("{schema}", f'"{schema}"').replace("{channel}", f"{schema}.oban_insert").encode()

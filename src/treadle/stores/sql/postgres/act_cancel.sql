@@ -4,7 +4,7 @@ WITH given AS MATERIALIZED (
       SELECT 1 FROM {schema}.treadle_owners o WHERE o.owner = j.attempted_by[1] AND o.fenced_at IS NULL) AS runs
   FROM {schema}.oban_jobs j
   WHERE j.id = ANY (%(ids)s::bigint[]) AND (j.state IN ('available', 'scheduled', 'retryable', 'executing')
-    OR j.state = 'suspended' AND EXISTS (SELECT 1 FROM {schema}.treadle_suspects s WHERE s.job_id = j.id))
+    OR j.state::text = 'suspended' AND EXISTS (SELECT 1 FROM {schema}.treadle_suspects s WHERE s.job_id = j.id))
   ORDER BY j.id FOR UPDATE OF j
 ),
 done AS (

@@ -1,7 +1,7 @@
 WITH done AS (
   DELETE FROM {schema}.oban_jobs j
   WHERE j.id = ANY (%(ids)s::bigint[]) AND j.state <> 'executing'
-    AND (j.state <> 'suspended' OR EXISTS (SELECT 1 FROM {schema}.treadle_suspects s WHERE s.job_id = j.id))
+    AND (j.state::text <> 'suspended' OR EXISTS (SELECT 1 FROM {schema}.treadle_suspects s WHERE s.job_id = j.id))
   RETURNING j.id
 ),
 cleared AS (DELETE FROM {schema}.treadle_suspects s USING done d WHERE s.job_id = d.id),

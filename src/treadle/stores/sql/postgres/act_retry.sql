@@ -2,7 +2,7 @@
 WITH given AS MATERIALIZED (
   SELECT j.id FROM {schema}.oban_jobs j
   WHERE j.id = ANY (%(ids)s::bigint[]) AND j.state NOT IN ('available', 'executing')
-    AND (j.state <> 'suspended' OR EXISTS (SELECT 1 FROM {schema}.treadle_suspects s WHERE s.job_id = j.id))
+    AND (j.state::text <> 'suspended' OR EXISTS (SELECT 1 FROM {schema}.treadle_suspects s WHERE s.job_id = j.id))
   ORDER BY j.id FOR UPDATE OF j
 ),
 done AS (

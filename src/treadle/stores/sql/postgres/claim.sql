@@ -16,14 +16,14 @@ chosen AS MATERIALIZED (
       SELECT * FROM (
         SELECT j.id, j.attempt < j.max_attempts AS sound, 0 AS deaths FROM {schema}.oban_jobs j
         WHERE NOT d.alone AND j.state = 'available' AND j.queue = q.queue
-          AND (j.priority, j.scheduled_at) >= (q.least, timezone('UTC', to_timestamp(q.since)))
+          AND (j.priority, j.scheduled_at) >= (q.least, timezone('UTC', to_timestamp(q.since))){not_aside}
         ORDER BY j.priority, j.scheduled_at, j.id LIMIT d.most FOR UPDATE OF j SKIP LOCKED
       ) AS available
       UNION ALL
       SELECT * FROM (
         SELECT j.id, j.attempt < j.max_attempts AS sound, s.deaths
         FROM {schema}.treadle_suspects s JOIN {schema}.oban_jobs j ON j.id = s.job_id
-        WHERE d.alone AND j.state = 'suspended' AND j.queue = q.queue
+        WHERE d.alone AND j.state = '{aside}' AND j.queue = q.queue
         ORDER BY j.priority, j.scheduled_at, j.id LIMIT d.most FOR UPDATE OF j SKIP LOCKED
       ) AS suspended
     ) AS j

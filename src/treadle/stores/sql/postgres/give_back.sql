@@ -16,7 +16,7 @@ WITH dead AS MATERIALIZED (
 ),
 back AS (
   UPDATE {schema}.oban_jobs j SET
-    state = (CASE WHEN d.wished THEN 'cancelled' WHEN d.lost THEN 'discarded' WHEN d.suspect THEN 'suspended'
+    state = (CASE WHEN d.wished THEN 'cancelled' WHEN d.lost THEN 'discarded' WHEN d.suspect THEN '{aside}'
       ELSE 'available' END)::{schema}.oban_job_state,
     attempt = CASE WHEN d.lost THEN j.attempt ELSE greatest(j.attempt - 1, 0) END,
     cancelled_at = CASE WHEN d.wished THEN timezone('UTC', now()) ELSE j.cancelled_at END,

@@ -14,7 +14,7 @@ serving AS (
 ),
 suspects AS (
   DELETE FROM {schema}.treadle_suspects s WHERE NOT EXISTS (
-    SELECT 1 FROM {schema}.oban_jobs j WHERE j.id = s.job_id AND j.state IN ('suspended', 'executing', 'scheduled'))
+    SELECT 1 FROM {schema}.oban_jobs j WHERE j.id = s.job_id AND j.state IN ('{aside}', 'executing', 'scheduled'))
 )
 DELETE FROM {schema}.treadle_cancels c
 WHERE NOT EXISTS (SELECT 1 FROM {schema}.oban_jobs j WHERE j.id = c.job_id AND j.state = 'executing')

@@ -13,7 +13,7 @@ held AS MATERIALIZED (
 ),
 done AS (
   UPDATE {schema}.oban_jobs j SET
-    state = (CASE WHEN h.wished THEN 'cancelled' WHEN h.state = 'available' AND h.suspect THEN 'suspended'
+    state = (CASE WHEN h.wished THEN 'cancelled' WHEN h.state = 'suspended' OR h.state = 'available' AND h.suspect THEN '{aside}'
       ELSE h.state END)::{schema}.oban_job_state,
     attempt = CASE WHEN h.refund AND NOT h.wished THEN greatest(j.attempt - 1, 0) ELSE j.attempt END,
     scheduled_at = CASE WHEN h.after IS NULL OR h.wished THEN j.scheduled_at

@@ -5,7 +5,7 @@ WITH due AS MATERIALIZED (
 ),
 staged AS (
   UPDATE {schema}.oban_jobs j SET state = (CASE
-      WHEN EXISTS (SELECT 1 FROM {schema}.treadle_suspects s WHERE s.job_id = j.id) THEN 'suspended'
+      WHEN EXISTS (SELECT 1 FROM {schema}.treadle_suspects s WHERE s.job_id = j.id) THEN '{aside}'
       ELSE 'available' END)::{schema}.oban_job_state
   FROM due WHERE j.id = due.id
   RETURNING j.queue, j.state

@@ -1,2 +1,2 @@
-SELECT count(*) FROM {schema}.oban_jobs WHERE state = 'available' AND queue = ANY (%(queues)s)
+SELECT count(*) FROM {schema}.oban_jobs j WHERE state = 'available' AND queue = ANY (%(queues)s){not_aside}
   AND queue NOT IN (SELECT queue FROM {schema}.treadle_queues)
