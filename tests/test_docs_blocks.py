@@ -31,8 +31,8 @@ ADDRESS = "redis://localhost:6379/0"
 POSTGRES = "//localhost/shop"
 LIMIT = 90.0  # seconds for a page
 
-# Its programs need a foreign one, and are run by tests/interop/test_guide.py.
-ELSEWHERE = {DOCS / "guides" / "sidekiq.md"}
+# Their programs need a foreign one, and are run by tests/interop.
+ELSEWHERE = {DOCS / "guides" / "sidekiq.md", DOCS / "guides" / "oban.md"}
 
 
 def has_blocks(page: Path) -> bool:

@@ -105,6 +105,6 @@ def _settled(server: Server, settlement: Settlement, fetch: Fetch) -> Settled:
     # configured it: a completion alone need not be.
     fetch("SET LOCAL statement_timeout = '10s'", {})
     fetch("SET LOCAL lock_timeout = '2s'", {})
-    answers = Settle([settlement])(Session(Lent(fetch), server.schema))
+    answers = Settle([settlement])(Session(Lent(fetch), server.schema, server.aside))
     fetch("SET LOCAL synchronous_commit TO DEFAULT", {})
     return answers[0] if answers else Settled("gone")
