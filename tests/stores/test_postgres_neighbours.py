@@ -107,6 +107,19 @@ def test_producers_come_back_are_kept_fresh_and_go_with_their_worker(postgres_ur
     play(postgres_url, story)
 
 
+def test_who_serves_queues_elsewhere_is_known_while_it_says_so(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        await scene.report()
+        foreign = "INSERT INTO oban_producers (uuid, node, queue, updated_at) VALUES (gen_random_uuid(), %s, %s, {})"
+        now, old = "timezone('UTC', now())", "timezone('UTC', now()) - interval '61 seconds'"
+        for node, queue, at in (("py-1", "b", now), ("py-1", "a", now), ("gone", "c", old)):
+            scene.rows(foreign.format(at), node, queue)
+        found = {worker.name: (worker.program, worker.queues) for worker in await scene.store.workers()}
+        assert found == {OWNER: ("treadle", ("default", "mail")), "py-1": ("oban", ("a", "b"))}
+
+    play(postgres_url, story)
+
+
 def test_the_producers_of_a_dead_worker_go_when_it_is_rescued(postgres_url: str) -> None:
     async def story(scene: Scene) -> None:
         await Bench(scene.store, OTHER).enroll(SHORT)

@@ -265,8 +265,9 @@ class PostgresStore:
         return await self._back.run(activity.queues)
 
     async def workers(self) -> Sequence[WorkerView]:
-        """The live processes; of foreign programs nothing is known here."""
-        return await self._back.run(activity.workers)
+        """The live processes: ours by their leases, those of Oban's programs that register their queues by that."""
+        ours = await self._back.run(activity.workers)
+        return [*ours, *await self._back.run(producers.foreign)] if self._registers else ours
 
     async def work(self, owners: Sequence[str], queues: Sequence[str]) -> Work:
         """What a drain still has to wait for."""

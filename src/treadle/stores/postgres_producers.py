@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from treadle.stores.contract import OwnerReport
+from treadle.stores.contract import OwnerReport, WorkerView
 from treadle.stores.oban import producer
 from treadle.stores.postgres_connection import Session
 
@@ -28,3 +28,9 @@ def unregister(session: Session, owners: Sequence[str]) -> None:
 def refresh(session: Session) -> None:
     """Say that living owners still serve their queues."""
     session.rows("refresh_producers")
+
+
+def foreign(session: Session) -> list[WorkerView]:
+    """The live processes of oban-py, or of whoever else registers queues."""
+    rows = session.rows("foreign_workers")
+    return [WorkerView(name=node, queues=tuple(queues), program="oban") for node, queues in rows]
