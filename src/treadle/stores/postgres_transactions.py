@@ -16,6 +16,9 @@ from treadle.stores.postgres_errors import translated, unreachable
 from treadle.stores.postgres_lent import Lent
 from treadle.stores.postgres_settle import Settle
 
+# A pooler that was not told of would keep a prepared statement for whoever gets its server process next.
+_NEVER_PREPARED = None
+
 _WHAT = "a connection of the job's transaction()"
 
 
@@ -26,7 +29,7 @@ class PostgresOpened:
         self._server = server
         try:
             self.connection: psycopg.Connection[Any] = psycopg.Connection.connect(**libpq_options(server))
-            self.connection.prepare_threshold = None if server.pooled else self.connection.prepare_threshold
+            self.connection.prepare_threshold = _NEVER_PREPARED
             # Now, so that a block which ends its transaction is told from one that wrote nothing.
             self.connection.execute("SELECT 1")
         except psycopg.Error as error:
@@ -83,7 +86,7 @@ async def open_async(server: Server) -> AsyncPostgresOpened:
     """Begin one on the running loop."""
     try:
         connection = await psycopg.AsyncConnection.connect(**libpq_options(server))
-        connection.prepare_threshold = None if server.pooled else connection.prepare_threshold
+        connection.prepare_threshold = _NEVER_PREPARED
         await connection.execute("SELECT 1")
     except psycopg.Error as error:
         raise unreachable(error, server.where) from error
