@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import pytest
 from hypothesis import strategies as st
@@ -32,6 +32,7 @@ from treadle.core.outcomes import (
     SetAside,
     Snoozed,
 )
+from treadle.core.query_parser import parse
 from treadle.core.states import State
 from treadle.errors import Fenced, NotEnrolled
 from treadle.stores.borrowed.recognise import borrow
@@ -45,6 +46,7 @@ LATER = 400.0
 ALL = 10_000
 FAILED = Failure("ValueError", "no")
 
+ACTIONS: tuple[Literal["cancel", "retry", "delete"], ...] = ("cancel", "retry", "delete")
 PROCESSES = ("a", "b", "c")
 
 processes = st.sampled_from(PROCESSES)
@@ -336,6 +338,13 @@ class StoreMachine(RuleBasedStateMachine):
     def somebody_deletes(self, job_id: str) -> None:
         expected = self.model.delete(job_id)
         assert self.run(self.store.act("delete", JobQuery(ids=(job_id,)))) == expected
+
+    @rule(action=st.sampled_from(ACTIONS), states=st.sets(st.sampled_from(State), min_size=1, max_size=3))
+    def somebody_acts_on_all_that_match(self, action: Literal["cancel", "retry", "delete"], states: set[State]) -> None:
+        meant = [job_id for job_id, (state, _) in self.model.shown().items() if state in states]
+        expected = sum(getattr(self.model, action)(job_id) for job_id in meant)
+        where = parse(" OR ".join(f"state:{state}" for state in sorted(states)))
+        assert self.run(self.store.act(action, JobQuery(where=where))) == expected
 
     @rule(job_id=ids)
     def a_foreign_program_meddles(self, job_id: str) -> None:
