@@ -97,7 +97,8 @@ SAMPLES: dict[str, Sample] = {
     ),
     "reject": Sample([("retry", "zset"), ("dead", "zset")], ["due", 0, 3, "", 0]),
     "prune": Sample([("dead", "zset")], ["60", 10]),
-    "drop": Sample([("retry", "zset"), ("result", "string"), LOCK], ["zset", "due", "{}", "1"]),
+    "drop": Sample([("retry", "zset"), ("result", "string"), LOCK], ["due", "{}", "1"]),
+    "take": Sample([("queue:mail", "list"), ("result", "string"), LOCK], [0, 10, "{}", "{}", "1"]),
     "resume": Sample([("suspended:mail", "list"), ("queues", "set"), ("queue:mail", "list")], ["1\0{}", "mail"]),
     "ask_cancel": Sample([("inflight", "hash"), ("cancel", "set")], [CLAIM]),
     "report": Sample(

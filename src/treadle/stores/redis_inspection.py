@@ -1,6 +1,7 @@
 """Jobs on Redis as people see them: found wherever they stand, counted, retried, cancelled, deleted."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -11,13 +12,16 @@ from treadle.core.job import JobView
 from treadle.core.states import State
 from treadle.stores import sidekiq
 from treadle.stores.contract import JobQuery
-from treadle.stores.exq_locks import lock_of, released
+from treadle.stores.exq_locks import Lock, lock_of, released
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_controls import tell
+from treadle.stores.redis_errors import WrongType
 from treadle.stores.redis_jobs import staging
-from treadle.stores.redis_query import SETS, Found, look
-from treadle.stores.redis_scripts import ScriptCall
+from treadle.stores.redis_query import LISTS, Found, look
+from treadle.stores.redis_scripts import Argument, ScriptCall
 from treadle.stores.redis_settle import record
+
+Action = Literal["retry", "cancel", "delete"]
 
 
 async def find(client: Client, query: JobQuery) -> Page:
@@ -39,14 +43,11 @@ async def tally(client: Client, query: JobQuery) -> Tally:
     return Tally(dict(states), seen.looked, seen.cursor)
 
 
-async def act(client: Client, action: Literal["retry", "cancel", "delete"], query: JobQuery) -> int:
-    """Do this to every job that matches; how many it was done to. Each is one atomic step, if it still stands there."""
+async def act(client: Client, action: Action, query: JobQuery) -> int:
+    """Do this to every job that matches; how many it was done to. What does not stand there any more is left alone."""
     seen, done = await look(client, msgspec.structs.replace(query, after=None, within=None)), 0
     while seen.goes_on:
-        matching = await seen.page()
-        calls = [(job, call) for job in matching if (call := _call(client, action, job)) is not None]
-        replies = await client.back.run_all([call for _, call in calls])
-        touched = [job for (job, _), reply in zip(calls, replies, strict=True) if isinstance(reply, int) and reply]
+        touched = await _act_on_page(client, action, await seen.page())
         done += len(touched)
         seen.taken(len(touched))
         if action == "cancel":
@@ -58,7 +59,33 @@ async def act(client: Client, action: Literal["retry", "cancel", "delete"], quer
     return done
 
 
-def _call(client: Client, action: Literal["retry", "cancel", "delete"], job: Found) -> ScriptCall | None:
+async def _act_on_page(client: Client, action: Action, matching: Sequence[Found]) -> list[Found]:
+    """Those of the jobs of one place that it was done to."""
+    if action != "retry" and matching and matching[0].view.state in LISTS:
+        return await _take(client, action, matching)
+    calls = [(job, call) for job in matching if (call := _call(client, action, job)) is not None]
+    replies = await client.back.run_all([call for _, call in calls])
+    return [job for (job, _), reply in zip(calls, replies, strict=True) if isinstance(reply, int) and reply]
+
+
+async def _take(client: Client, action: Action, jobs: Sequence[Found]) -> list[Found]:
+    """Take these jobs out of their list; a key of another type keeps its own job there and no other."""
+    # Some may have been pushed before them since they were read; what is missed for that comes with the next page.
+    window = [jobs[0].place, 2 * (jobs[-1].place - jobs[0].place + 1)]
+    keys, args = [jobs[0].key], list[Argument]()
+    for job in jobs:
+        result = client.keys.result(job.view.id)
+        lock = _lock(action, job)
+        keys += [result, client.keys.unique(lock.token)[0] if lock else result]
+        args += [job.entry, lock.jid if lock else ""]
+    try:
+        taken = await client.back.run(ScriptCall("take", keys, [*window, _kept(action), *args]))
+    except WrongType:
+        return [] if len(jobs) == 1 else [one for job in jobs for one in await _take(client, action, [job])]
+    return [job for job, was_there in zip(jobs, taken, strict=True) if was_there]
+
+
+def _call(client: Client, action: Action, job: Found) -> ScriptCall | None:
     state, keys = job.view.state, client.keys
     if state is State.EXECUTING:
         owner = job.view.owner or ""
@@ -68,12 +95,19 @@ def _call(client: Client, action: Literal["retry", "cancel", "delete"], job: Fou
         return _retry(client, job)
     if action == "cancel" and state is State.DISCARDED:
         return None
-    kept = record(State.CANCELLED, error="") if action == "cancel" else b""
-    kind = "zset" if state in SETS else "list"
-    lock = lock_of(job.text)
-    lock = lock if action == "delete" else released(lock, State.CANCELLED)
+    lock = _lock(action, job)
     named, jid = ([keys.unique(lock.token)[0]], lock.jid.encode()) if lock else ([], b"")
-    return ScriptCall("drop", [job.key, keys.result(job.view.id), *named], [kind, job.entry, kept, jid])
+    return ScriptCall("drop", [job.key, keys.result(job.view.id), *named], [job.entry, _kept(action), jid])
+
+
+def _kept(action: Action) -> bytes:
+    return record(State.CANCELLED, error="") if action == "cancel" else b""
+
+
+def _lock(action: Action, job: Found) -> Lock | None:
+    """The lock of a unique job that goes with it."""
+    lock = lock_of(job.text)
+    return lock if action == "delete" else released(lock, State.CANCELLED)
 
 
 def _retry(client: Client, job: Found) -> ScriptCall | None:

@@ -26,6 +26,8 @@ PAGE_BYTES = 4 << 20
 
 SETS = {State.SCHEDULED: "schedule", State.RETRYABLE: "retry", State.DISCARDED: "dead"}
 
+LISTS = frozenset({State.AVAILABLE, State.SUSPENDED})
+
 _ORDER = (State.AVAILABLE, State.SUSPENDED, *SETS, State.EXECUTING)
 _RANKS = {state: rank for rank, state in enumerate(_ORDER)}
 
@@ -48,12 +50,13 @@ class Spot(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A job and where it stands. `entry` is what is removed there: its text, or the token of a claim."""
+    """A job and where it stood. `entry` is what is removed there: its text, or the token of a claim."""
 
     view: JobView
     key: bytes
     entry: bytes
     text: bytes
+    place: int
     cursor: str
 
 
@@ -141,7 +144,7 @@ async def _page(client: Client, spot: Spot, passed: int) -> tuple[list[Found], b
     for text, score in scored(entries) if spot.state in SETS else [(entry, None) for entry in entries]:
         payload = text.partition(b"\0")[2] if spot.state is State.SUSPENDED else text
         shown = view(payload, spot.state, queue=spot.name or None, score=score)
-        found.append(Found(shown, spot.key, text, payload, spot.cursor(passed + len(found) + 1)))
+        found.append(_found(spot, shown, text, payload, passed + len(found)))
     return found, bool(found) and passed + len(found) < size
 
 
@@ -152,8 +155,12 @@ async def _claimed(client: Client, spot: Spot, passed: int) -> tuple[list[Found]
     for token, entry in zip(entries[::2], entries[1::2], strict=True):
         queue, _, text = opened(entry)
         shown = view(text, State.EXECUTING, queue=queue, score=claimed_at(token), owner=spot.name)
-        found.append(Found(shown, spot.key, token, text, spot.cursor(len(found) + 1)))
+        found.append(_found(spot, shown, token, text, len(found)))
     return found[passed:], False
+
+
+def _found(spot: Spot, shown: JobView, entry: bytes, text: bytes, index: int) -> Found:
+    return Found(shown, spot.key, entry, text, index, spot.cursor(index + 1))
 
 
 def scored(reply: Sequence[Any]) -> list[tuple[bytes, float]]:
