@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from tests.stores.model import Model
 from treadle.core.arguments import Shape
 from treadle.core.controls import QueueAction, QueueControl
-from treadle.core.job import NewJob
+from treadle.core.job import Inserted, NewJob
 from treadle.core.outcomes import (
     Cancelled,
     Completed,
@@ -34,6 +34,7 @@ from treadle.core.outcomes import (
 )
 from treadle.core.query_parser import parse
 from treadle.core.states import State
+from treadle.core.uniqueness import Arguments, Unique, Uniqueness
 from treadle.errors import Fenced, NotEnrolled
 from treadle.stores.borrowed.recognise import borrow
 from treadle.stores.contract import Claim, Demand, JobQuery, Settlement, Store
@@ -45,6 +46,7 @@ LEASE = 670.0
 LATER = 400.0
 ALL = 10_000
 FAILED = Failure("ValueError", "no")
+UNIQUE = Unique(period=1e7, until="success")
 
 ACTIONS: tuple[Literal["cancel", "retry", "delete"], ...] = ("cancel", "retry", "delete")
 PROCESSES = ("a", "b", "c")
@@ -139,6 +141,21 @@ class StoreMachine(RuleBasedStateMachine):
     def place_that_lends(self) -> Any:  # noqa: ANN401 - a LendingPlace, or None
         """Where a user's own connection comes from, on a store that shares transactions."""
         return None
+
+    @rule(target=ids, key=st.sampled_from(["1", "2"]), delay=delays)
+    def enqueue_unique(self, key: str, delay: float) -> Any:  # noqa: ANN401 - as above
+        args = b"[%b]" % key.encode() if self.store.shape is Shape.LIST else b'{"key":%b}' % key.encode()
+        unique = Uniqueness(UNIQUE, Arguments(("key",)))
+        job = NewJob(name="work", queue=self.queue, args=args, max_attempts=1_000, delay=delay or None, unique=unique)
+        holder = self.model.holder(key)
+        (one,) = self.run(self.store.insert([job]))
+        if holder is not None:
+            assert one == Inserted(holder, conflict=True)
+            return multiple()
+        assert not one.conflict
+        assert one.id not in self.model.jobs
+        self.model.insert(one.id, delay, key=key)
+        return multiple(one.id)
 
     def owner_of(self, process: str) -> str:
         """Its present owner; a new one, with another nonce, where the last one was fenced."""
@@ -352,6 +369,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_store_shows_what_the_model_says(self) -> None:
+        self.model.step_ends()
         owners = [self.owner_of(process) for process in PROCESSES]
         found, aside, *held = self.run(self.look(owners))
         assert {view.id: (view.state, view.attempt) for view in found} == self.model.shown()

@@ -22,6 +22,7 @@ class ModelJob:
     deaths: int | None = None
     wish: bool = False
     rerun: bool = True
+    key: str = ""
 
 
 @dataclass
@@ -54,10 +55,18 @@ class Model:
         """Whether any job waits for its time."""
         return any(job.state in {State.SCHEDULED, State.RETRYABLE} for job in self.jobs.values())
 
-    def insert(self, job_id: str, delay: float, *, rerun: bool) -> None:
-        """A new job."""
+    def insert(self, job_id: str, delay: float, *, rerun: bool = True, key: str = "") -> None:
+        """A new job. One with a key is to be the only one of it that has not ended."""
         state = State.SCHEDULED if delay else State.AVAILABLE
-        self.jobs[job_id] = ModelJob(state, self.now + delay, rerun=rerun)
+        self.jobs[job_id] = ModelJob(state, self.now + delay, rerun=rerun, key=key)
+
+    def holder(self, key: str) -> str | None:
+        """The job that stands in the way of another of this key: the newest that has not ended."""
+        alive = [job_id for job_id, job in self.jobs.items() if job.key == key and job.state not in FINAL]
+        return max(alive, key=int, default=None)
+
+    def step_ends(self) -> None:
+        """What a store does at the end of a job, whichever way it ended."""
 
     def claimable(self, *, alone: bool) -> set[str]:
         """What a claim may lend."""
@@ -209,8 +218,31 @@ class Model:
                 job.state = State.AVAILABLE if job.deaths is None else State.SUSPENDED
 
 
+@dataclass
 class RedisModel(Model):
-    """Where a job is an entry that moves: what completed or was cancelled is gone, and attempts are failures."""
+    """Where a job is an entry that moves: what completed or was cancelled is gone, and attempts are failures.
+
+    A key is a lock: its job gives it back at its end, and never takes it again; of one that a foreign program took away
+    it stays.
+    """
+
+    locks: dict[str, str] = field(default_factory=dict)
+    taken_away: set[str] = field(default_factory=set)
+
+    def insert(self, job_id: str, delay: float, *, rerun: bool = True, key: str = "") -> None:
+        """A new job takes the lock of its key."""
+        super().insert(job_id, delay, rerun=rerun, key=key)
+        if key:
+            self.locks[key] = job_id
+
+    def holder(self, key: str) -> str | None:
+        """Who has the lock."""
+        return self.locks.get(key)
+
+    def step_ends(self) -> None:
+        """Who ended gives the lock back."""
+        ended = {i for i in self.locks.values() if i not in self.jobs or self.jobs[i].state in FINAL} - self.taken_away
+        self.locks = {key: job_id for key, job_id in self.locks.items() if job_id not in ended}
 
     def shown(self) -> dict[str, tuple[State, int]]:
         """What completed or was cancelled left nothing that stands anywhere."""
@@ -230,6 +262,7 @@ class RedisModel(Model):
         """What a foreign program takes away, also from under its owner."""
         if job_id in self.shown():
             del self.jobs[job_id]
+            self.taken_away.add(job_id)
 
     def retry(self, job_id: str) -> int:
         """Sidekiq's rule: what was tried is counted one less. A suspect only moves to the others."""
