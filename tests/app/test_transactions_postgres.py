@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from treadle import Treadle, Unique
 from treadle.app.handle import Handle
 from treadle.core.states import State
 from treadle.errors import ConfigError
+from treadle.stores.contract import JobQuery
 
 
 class Scope(NamedTuple):
@@ -203,6 +205,34 @@ def test_a_job_stands_or_falls_with_the_transaction(
         return statuses
 
     assert asyncio.run(program()) == [State.AVAILABLE, None, State.AVAILABLE]
+
+
+@each_lender
+def test_a_unique_job_is_one_within_a_transaction_too(app: Treadle, postgres_url: str, lender: Open) -> None:
+    rule = Unique(period=600, until="start", keys=["user_id"], replace={"scheduled": ["args", "tags", "scheduled_at"]})
+
+    @app.job(unique=rule)
+    def index(user_id: int, text: str) -> None: ...
+
+    async def program() -> tuple[list[bool], Any]:
+        async with lender(postgres_url) as scope:
+            told = []
+            for text, delay in (("a", 500.0), ("b", 600.0), ("c", 700.0)):
+                job = index.options(tx=scope.tx, delay=delay, tags=[text])
+                handle = job.enqueue(1, text) if scope.blocking else await job.aenqueue(1, text)
+                told.append(handle.conflict)
+                await scope.commit()
+            other = index.options(tx=scope.tx, unique=Unique(fields=["worker", "meta"], period=None))
+            again = other.enqueue(1, "d") if scope.blocking else await other.aenqueue(1, "d")
+            await scope.rollback()
+        (view,) = await (await app.astore()).find(JobQuery())
+        await app.aclose()
+        return [*told, again.conflict], view
+
+    told, view = asyncio.run(program())
+    assert told == [False, True, True, False]
+    assert (view.args, view.tags) == ({"user_id": 1, "text": "c"}, ("c",))
+    assert view.scheduled_at - view.inserted_at > timedelta(seconds=690)
 
 
 @each_lender
