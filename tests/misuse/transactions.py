@@ -106,7 +106,8 @@ welcome.options(tx=AsyncSession()).enqueue(1)
     ),
     Program(
         "after_commit= that names no alias",
-        _JOB + "welcome.options(after_commit='defualt').enqueue(1)",
+        # Its Django has no settings.
+        _JOB + "import django.db\nwelcome.options(after_commit='defualt').enqueue(1)",
         ConfigError,
         "expected after_commit= to be a session or connection of SQLAlchemy, or a connection or alias of Django, got "
         "'defualt'",

@@ -14,7 +14,19 @@ from treadle.stores.migrations import down_script, install, latest, remove, up_s
 from treadle.stores.oban import check_schema
 from treadle.stores.shapes import UNBOUNDED, Connection, TableShape, look
 
-NAMES = ("owners", "serving", "done", "suspects", "results", "cancels", "settled", "queues", "crons", "orders")
+NAMES = (
+    "owners",
+    "serving",
+    "done",
+    "suspects",
+    "results",
+    "cancels",
+    "settled",
+    "queues",
+    "crons",
+    "orders",
+    "unique",
+)
 OWN = {f"treadle_{name}" for name in NAMES}
 OBAN = {"oban_jobs", "oban_peers", "oban_leaders", "oban_producers"}
 SCHEMAS = ["public", "private", "tenant-1"]

@@ -179,6 +179,8 @@ def test_the_doctor_warns_of_what_loses_jobs(start_redis: Callable[..., RedisSer
             assert [level for text, level in found.items() if words in text] == [expected]
 
     run_with(server.url, story, clock=ManualClock(now=1.0))
+    # It would not end while it rewrites its log.
+    server.kill()
 
 
 def test_the_doctor_finds_nothing_where_nothing_is_wrong(start_redis: Callable[..., RedisServer]) -> None:

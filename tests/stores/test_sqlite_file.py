@@ -66,7 +66,7 @@ PLANS: dict[str, tuple[Sequence[object] | Mapping[str, object], str]] = {
         f"SEARCH oban_jobs USING COVERING {BY_STATE} (state=? AND queue=? AND priority=?)",
     ),
     "next_group": (("completed", "q", 0), f"SEARCH oban_jobs USING COVERING {BY_STATE} (state=? AND (queue,priority)>"),
-    "match_ids": ({"ids": "[]", "state": None, "queue": None, "name": None}, f"SEARCH j USING {BY_ID}"),
+    "match_ids": ({"ids": "[]", "states": "[]", "limit": 1}, f"SEARCH j USING {BY_ID}"),
 }
 
 
@@ -77,6 +77,9 @@ def test_no_cost_grows_with_the_backlog(place: SqliteFile, name: str, *, analyze
     if analyzed:
         beside(place, "ANALYZE")
     values, wanted = PLANS[name]
-    plan = [row[3] for row in beside(place, f"EXPLAIN QUERY PLAN {statement('sqlite/' + name)}", values)]
+    text = statement(f"sqlite/{name}").replace("{where}", "j.queue = 'mail'")
+    plan = [row[3] for row in beside(place, f"EXPLAIN QUERY PLAN {text}", values)]
     assert [line for line in plan if line.startswith(wanted)], plan
-    assert not [line for line in plan if re.match(r"SCAN (oban_jobs|j)\b|.*TEMP B-TREE FOR ORDER BY", line)], plan
+    # Those of a given list are put in order, and no others.
+    costly = r"SCAN (oban_jobs|j)\b" if name == "match_ids" else r"SCAN (oban_jobs|j)\b|.*TEMP B-TREE FOR ORDER BY"
+    assert not [line for line in plan if re.match(costly, line)], plan

@@ -3,7 +3,6 @@
 What was asked for within a savepoint goes with that savepoint. Nothing is done twice, and nothing after a rollback.
 """
 
-import sys
 from typing import Any
 
 from treadle.errors import ConfigError
@@ -29,10 +28,7 @@ def after_commit(given: Any, act: Act) -> bool:  # noqa: ANN401 - whatever the u
 
 
 def _on_django(given: Any, act: Act) -> bool:  # noqa: ANN401 - whatever the user gave
-    wrapper = django.wrapper_of(given)
-    database = sys.modules.get("django.db")
-    if isinstance(given, str) and database is not None and given in database.connections:
-        wrapper = database.connections[given]
+    wrapper = django.wrapper_called(given) if isinstance(given, str) else django.wrapper_of(given)
     if wrapper is None:
         raise ConfigError(
             f"expected after_commit= to be a session or connection of SQLAlchemy, or a connection or alias of Django, "

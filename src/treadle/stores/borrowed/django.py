@@ -18,11 +18,22 @@ def borrow(given: Any) -> Borrowed | None:  # noqa: ANN401 - whatever the user g
 
 def in_atomic_block() -> Any:  # noqa: ANN401 - Django's wrapper of a connection
     """The default connection, where this thread is in an atomic block of it."""
+    wrapper = wrapper_called("default")
+    return wrapper if wrapper is not None and wrapper.in_atomic_block else None
+
+
+def wrapper_called(alias: str) -> Any:  # noqa: ANN401 - Django's wrapper of a connection
+    """The wrapper of this thread's connection of that alias; None for one that Django's settings do not have."""
     database = sys.modules.get("django.db")
     if database is None:
         return None
-    wrapper = database.connections["default"]
-    return wrapper if wrapper.in_atomic_block else None
+    try:
+        if alias in database.connections:
+            return database.connections[alias]
+    except sys.modules["django.core.exceptions"].ImproperlyConfigured:
+        # A program may import Django, or have it imported, and use none of it.
+        pass
+    return None
 
 
 def wrapper_of(given: Any) -> Any:  # noqa: ANN401 - Django's wrapper of a connection
