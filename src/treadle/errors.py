@@ -33,6 +33,10 @@ class UnknownCron(TreadleError, LookupError):
     """No entry of the crontab has that name."""
 
 
+class UnknownNode(TreadleError, LookupError):
+    """No live node answers to that name, or none lives."""
+
+
 class StoreError(TreadleError):
     """The store answered, and refused: wrong schema, wrong type of key, missing right."""
 

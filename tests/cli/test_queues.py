@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.cli.conftest import SHOP, Shell
+from tests.cli.conftest import LIMIT, SHOP, Held, Shell
+from tests.servers import wait_until
 
 
 def test_a_paused_queue_waits_through_a_drain_until_it_is_resumed(shell: Shell) -> None:
@@ -32,3 +33,42 @@ def test_a_queue_that_is_not_there_ends_with_4(shell: Shell, command: str) -> No
     done = shell.run("queues", command, "mial")
     assert done.returncode == 4
     assert done.stderr == 'treadle: expected one of mail, got "mial"; did you mean "mail"?\n'
+
+
+def test_a_node_is_told_what_to_serve(shell: Shell, held: Held) -> None:
+    shell.make_store()
+    shell.start("work", SHOP, "-q", "mail=1", "-q", "default=1", "--processes", "2").logs("works on")
+    first, second = (shell.enqueue("hold_mail", held.args) for _ in range(2))
+    held.begins()
+    assert shell.ok("queues", "scale", "mail", "--limit", "2") == "queue mail has 2 slots of its own\n"
+    wait_until(lambda: len(held.pids) == 2, LIMIT, "the second job begins")
+    assert len(set(held.pids)) == 2, "each process has a part of the limit"
+    [node] = shell.json("queues", "list")["mail"]["limits"]
+    wait_until(lambda: shell.json("queues", "list")["mail"]["limits"] == {node: 2}, LIMIT, "the list shows it")
+    assert shell.ok("queues", "stop", "default", "--node", node) == f"queue default stopped on {node}\n"
+    assert shell.ok("queues", "pause", "mail", "--node", node) == f"queue mail paused on {node}\n"
+    wait_until(lambda: shell.json("queues", "list")["mail"]["paused_on"] == [node], LIMIT, "the list shows it")
+    third = shell.enqueue("greet", '["Ann"]', "--queue", "mail")
+    held.release()
+    wait_until(lambda: shell.states()[first] == shell.states()[second] == "completed", LIMIT, "what runs goes on")
+    assert shell.ok("queues", "start", "later", "--limit", "3") == "queue later started\n"
+    fourth = shell.enqueue("greet", '["Ann"]', "--queue", "later")
+    wait_until(lambda: shell.states()[fourth] == "completed", LIMIT, "the new queue is served")
+    assert shell.states()[third] == "available"
+    shell.ok("queues", "resume", "mail")
+    wait_until(lambda: shell.states()[third] == "completed", LIMIT, "it is resumed")
+
+
+@pytest.mark.parametrize("command", [("scale", "mail", "--limit", "2"), ("start", "mail"), ("stop", "mail")])
+def test_where_no_worker_lives_nobody_can_be_told(shell: Shell, command: tuple[str, ...]) -> None:
+    shell.make_store()
+    done = shell.run("queues", *command)
+    assert done.returncode == 4
+    assert done.stderr == "treadle: expected a live worker to be told, got none: start one with treadle work\n"
+
+
+def test_a_limit_is_a_whole_number_from_1(shell: Shell) -> None:
+    shell.make_store()
+    done = shell.run("queues", "scale", "mail", "--limit", "0")
+    assert done.returncode == 2
+    assert "expected a number to be an integer from 1 to 32767, got '0'" in done.stderr

@@ -15,7 +15,7 @@ async def child_of(plan: Plan, index: int = 0, *, alone: bool = False) -> AsyncI
     child = Child(index, plan, alone=alone)
     # What a node appends to a command are two more numbers of seconds here.
     await child.start(("sleep", "60"))
-    child.go(f"host:{child.pid}:a", apart=False, quiet=False)
+    child.go(f"host:{child.pid}:a", "host:1", apart=False, quiet=False)
     try:
         yield child
     finally:

@@ -119,7 +119,7 @@ def test_what_was_completed_is_reported_once() -> None:
         worker.start()
         await desk.until(JobCompleted, 3)
         await worker.drain(5.0)
-        reporter = Reporter(desk.store, worker, desk.clock.now())
+        reporter = Reporter(desk.store, worker, "host:1", desk.clock.now())
         for _ in range(2):
             await reporter.step()
         assert (await desk.store.queues())["default"].rate * 60 == 3

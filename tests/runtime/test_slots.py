@@ -125,3 +125,73 @@ def test_a_mark_is_never_zero_and_belongs_to_the_job() -> None:
     marks = {claim_of("a", str(number)).mark for number in range(2000)}
     assert 0 not in marks
     assert len(marks) == 2000
+
+
+# Changes while claims are held
+
+
+def test_what_is_held_counts_under_the_groups_that_there_are_now() -> None:
+    slots = Slots((Group(("a", "b"), 3),))
+    for number in range(2):
+        slots.take(claim_of("a", str(number)))
+    slots.regroup((Group(("b",), 3), Group(("a",), 1, own=True)), ())
+    assert slots.demands() == [Demand(("b",), 2)]
+    slots.give(claim_of("a", "0").key)
+    assert slots.demands() == [Demand(("b",), 3)]
+    slots.give(claim_of("a", "1").key)
+    assert slots.demands() == [Demand(("b",), 3), Demand(("a",), 1)]
+    assert (slots.limits, slots.queues, slots.limit) == ({"a": 1}, ("b", "a"), 4)
+
+
+def test_no_more_is_held_together_than_there_is_capacity_for() -> None:
+    slots = Slots((Group(("a",), 4),))
+    for number in range(4):
+        slots.take(claim_of("a", str(number)))
+    slots.regroup((Group(("b",), 4),), ())
+    assert (slots.demands(), slots.free()) == ([], 0)
+    slots.give(claim_of("a", "0").key)
+    assert slots.demands() == [Demand(("b",), 1)]
+    slots.regroup((Group(("b",), 6),), ())
+    assert slots.capacity == 6
+    assert slots.demands() == [Demand(("b",), 3)]
+
+
+def test_nothing_is_asked_for_of_a_paused_queue_and_its_group_keeps_its_slots() -> None:
+    slots = Slots((Group(("a", "b"), 2), Group(("c",), 1, own=True)))
+    slots.regroup((Group(("a", "b"), 2), Group(("c",), 1, own=True)), {"a", "c"})
+    assert slots.demands() == [Demand(("b",), 2)]
+    assert slots.paused == {"a", "c"}
+    slots.take(claim_of("a"))
+    assert slots.demands() == [Demand(("b",), 1)]
+
+
+def test_a_queue_of_which_a_process_has_no_part_is_neither_asked_for_nor_shown() -> None:
+    slots = Slots(())
+    slots.regroup((Group(("a",), 0, own=True),), ())
+    assert (slots.demands(), slots.queues, slots.limits) == ([], (), {"a": 0})
+
+
+def test_every_fall_of_a_queue_that_is_watched_is_told() -> None:
+    slots, told = Slots((Group(("a", "b"), 9),)), list[tuple[str, int]]()
+    slots.tell_falls({"a"}, lambda queue: told.append((queue, slots.of(queue))))
+    for number, queue in enumerate("aab"):
+        slots.take(claim_of(queue, str(number)))
+    for number, queue in enumerate("aab"):
+        slots.give(claim_of(queue, str(number)).key)
+        slots.give(claim_of(queue, str(number)).key)
+    assert told == [("a", 1), ("a", 0)]
+
+
+def test_a_page_grows_for_both_sides_and_keeps_what_stands_in_it() -> None:
+    mine = new_page(1)
+    theirs = Page(mine.fd, 1)
+    mine.marks[0] = 7
+    theirs.grow(3)
+    theirs.grow(2)
+    theirs.marks[2] = 9
+    assert list(mine.marks) == [7]
+    mine.grow(3)
+    assert list(mine.marks) == list(theirs.marks) == [7, 0, 9]
+    theirs.beat = 4.0
+    assert mine.beat == 4.0
+    mine.close()

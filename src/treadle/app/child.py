@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any
@@ -122,7 +122,7 @@ class _Process:
 
     async def run(self) -> None:
         """Until it has drained."""
-        self._channel.send("ready", url=self._app.url, queues=self._slots.queues, crons=self._crons)
+        self._channel.send("ready", url=self._app.url, queues=registered_queues(self._app), crons=self._crons)
         self._handle_signals()
         listening = asyncio.create_task(self._listen(), name="treadle line")
         listening.add_done_callback(self._heard_last)
@@ -145,9 +145,13 @@ class _Process:
 
     async def _obey(self, message: dict[str, Any]) -> None:
         match message["kind"]:
+            case "serve":
+                self._serve(msgspec.convert(message["groups"], list[Group]), message["paused"])
+                # A claim call may be open for long, and the next message must not wait for it.
+                self._keep(self._tell_held(message["number"]))
             case "go":
                 self._slots.apart = message["apart"]
-                await self._go(message["owner"], quiet=message["quiet"])
+                await self._go(message["owner"], message["node"], quiet=message["quiet"])
             case "join" if self._worker is not None:
                 self._worker.join()
             case "drain":
@@ -161,14 +165,35 @@ class _Process:
             case "stacks":
                 self._signalled("TTIN")
 
-    async def _go(self, owner: str, *, quiet: bool) -> None:
+    def _serve(self, groups: list[Group], paused: list[str]) -> None:
+        if self._worker is None or self._reporter is None:
+            self._slots.regroup(groups, paused)
+            self._page.grow(self._slots.capacity)
+        else:
+            self._worker.regroup(groups, paused)
+            self._reporter.hasten()
+
+    async def _tell_held(self, number: int) -> None:
+        """Tell how much is held of what has limits, now and as long as it is more than they allow."""
+        if self._worker is not None:
+            await self._worker.between_calls()
+        slots = self._slots
+
+        def tell(queues: Iterable[str]) -> None:
+            self._channel.send("held", number=number, held={queue: slots.of(queue) for queue in queues})
+            over = [queue for queue, limit in slots.limits.items() if slots.of(queue) > limit]
+            slots.tell_falls(over, lambda queue: tell([queue]))
+
+        tell(slots.limits)
+
+    async def _go(self, owner: str, node: str, *, quiet: bool) -> None:
         app = self._app
         await app.astore()
         limit = max(2, self._slots.limit // 2)
         helper = helper_command(self._reference, self._plan.log_format, self._plan.log_level)
         worker = build_worker(app, owner, self._slots, self._page, helper=helper, stuck_limit=limit)
         worker.beat_limit = self._plan.lease * STALE
-        reporter = Reporter(app.store, worker, app.clock.now(), self._asked)
+        reporter = Reporter(app.store, worker, node, app.clock.now(), self._asked)
         reporter.quiet = quiet
         self._periodics = self._made_periodics(reporter)
         if quiet:

@@ -16,13 +16,14 @@ from treadle.app.worker import (
     check_findable,
     helper_command,
     new_loop,
+    node_name,
     owner_name,
     reference_of,
     registered_queues,
     reporting,
     worker_setting,
 )
-from treadle.core.controls import CancelRequest, Order
+from treadle.core.controls import CancelRequest, Order, QueueControl, names_of
 from treadle.errors import ConfigError, StoreError
 from treadle.hooks.events import WorkerReady, WorkerStopped
 from treadle.hooks.logs import log_events
@@ -34,6 +35,7 @@ from treadle.runtime.patience import Patience
 from treadle.runtime.plan import Plan
 from treadle.runtime.reporter import Reporter
 from treadle.runtime.safety import check_company, check_store
+from treadle.runtime.served import Served
 from treadle.runtime.slots import Slots
 from treadle.runtime.worker import Worker
 from treadle.stores.contract import Store
@@ -115,6 +117,9 @@ class _Stay:
         self._beating = Portal()
         self._services: list[Periodic] = []
         self._courier: Courier | None = None
+        self._node = node_name(os.getpid())
+        self._served = Served(plan, ("default",))
+        self._worker: Worker | None = None
         self._reporter: Reporter | None = None
         self._started = asyncio.Event()
         self._guard: asyncio.Task[None] | None = None
@@ -127,8 +132,8 @@ class _Stay:
         crons = self._app.crons.declared()
         self._store = await self._app.astore()
         await check_store(self._store, self._app.events, unsafe=self._plan.unsafe)
-        served = Slots(self._plan.groups(registered_queues(self._app))).queues
-        await check_company(self._store, served, self._plan.share)
+        self._served = Served(self._plan, registered_queues(self._app))
+        await check_company(self._store, self._served.queues, self._plan.share)
         log_events(self._app.events)
         self._courier = Courier(self._store, self._obey, reporting(self._app.events))
         await self._courier.open()
@@ -191,7 +196,8 @@ class _Stay:
 
     async def _work(self) -> None:
         """As one owner until it must be replaced: one that was declared dead is never used again."""
-        slots = Slots(self._plan.groups(registered_queues(self._app)))
+        slots = Slots(self._served.groups(self._served.limits))
+        slots.regroup(self._served.groups(self._served.limits), self._served.paused)
         page = new_page(slots.limit)
         setting = worker_setting(self._app, helper_command(reference_of(self._app)), sys.maxsize)
         worker = Worker(self._store, owner_name(os.getpid()), slots, page, setting)
@@ -219,7 +225,8 @@ class _Stay:
         worker.beat_limit = self._plan.lease * STALE
         worker.start()
         events, slots = self._app.events, worker.slots
-        reporter = self._reporter = Reporter(self._store, worker, self._app.clock.now())
+        self._worker = worker
+        reporter = self._reporter = Reporter(self._store, worker, self._node, self._app.clock.now())
         reports = reporter.periodic(self._plan.lease / BEATS_PER_LEASE, jitter, reporting(events))
         reports.start()
         events.emit(WorkerReady(owner=worker.owner, queues=slots.queues, concurrency=slots.limit))
@@ -230,11 +237,14 @@ class _Stay:
             await reports.stop()
 
     def _obey(self, order: Order) -> None:
-        reporter = self._reporter
-        if reporter is None:
+        worker, reporter, served = self._worker, self._reporter, self._served
+        if worker is None or reporter is None:
             return
         match order:
-            case CancelRequest() if order.owner == reporter.owner:
+            case CancelRequest() if order.owner == worker.owner:
+                reporter.hasten()
+            case QueueControl() if order.concerns(names_of(self._node, [worker.owner])) and served.obey(order):
+                worker.regroup(served.groups(served.limits), served.paused)
                 reporter.hasten()
 
     async def _retire(self, worker: Worker, beats: "_Beats") -> None:

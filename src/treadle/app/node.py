@@ -1,9 +1,10 @@
 """Puts a node together: what `treadle work` runs. It imports no user code; its children do."""
 
+import os
 import sys
 from collections.abc import Sequence
 
-from treadle.app.worker import build_services, owner_name, reporting
+from treadle.app.worker import build_services, node_name, owner_name, reporting
 from treadle.core.cron_entry import CronEntry
 from treadle.hooks.events import Events
 from treadle.runtime.node import Node, Staff
@@ -25,6 +26,7 @@ def build_node(reference: str, plan: Plan, events: Events, notifier: Notifier | 
         return [service for service in made if not (plan.drain and service.name in {"stager", "crontab"})]
 
     staff = Staff(
+        node=node_name(os.getpid()),
         command=(sys.executable, "-m", "treadle.app.child", reference),
         open_store=lambda url: make_store(url, clock),
         services=services,

@@ -31,6 +31,11 @@ def owner_name(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}:{nonce()}"
 
 
+def node_name(pid: int) -> str:
+    """What people call a node, or an embedded worker, when they tell it something."""
+    return f"{socket.gethostname()}:{pid}"
+
+
 def registered_queues(app: App) -> tuple[str, ...]:
     """Every queue that a registered job names."""
     return tuple(dict.fromkeys(handler.options.queue for handler in app.handlers.values()))

@@ -19,6 +19,6 @@ MEANINGS = {
     Exit.FAILED: "failed; the reason stands on stderr",
     Exit.USAGE: "wrong usage",
     Exit.DISCARDED: "`work --drain` ended a job as discarded",
-    Exit.NOT_FOUND: "no such job, queue or cron entry",
+    Exit.NOT_FOUND: "no such job, queue, node or cron entry",
     Exit.INTERRUPTED: "interrupted by INT (Ctrl-C)",
 }

@@ -20,7 +20,9 @@ from treadle.cli.queues import queues
 from treadle.cli.show import show_json
 from treadle.cli.work import work
 from treadle.core.printable import one_line
-from treadle.errors import TreadleError, UnknownCron, UnknownJob, UnknownQueue
+from treadle.errors import TreadleError, UnknownCron, UnknownJob, UnknownNode, UnknownQueue
+
+_NOT_THERE = (UnknownJob, UnknownQueue, UnknownNode, UnknownCron)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -77,7 +79,7 @@ def _run() -> int:
         return _quietly()
     except TreadleError as error:
         click.echo(f"treadle: {one_line(str(error))}", err=True)
-        return Exit.NOT_FOUND if isinstance(error, UnknownCron | UnknownJob | UnknownQueue) else Exit.FAILED
+        return Exit.NOT_FOUND if isinstance(error, _NOT_THERE) else Exit.FAILED
     return code if isinstance(code, int) else Exit.OK
 
 

@@ -1,6 +1,6 @@
 """What queues and running jobs can be told while workers serve them."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Literal
 
 import msgspec
@@ -8,14 +8,29 @@ import msgspec
 EVERY_QUEUE = "*"
 """Stands for every queue there is at that moment."""
 
-QueueAction = Literal["pause", "resume"]
+QueueAction = Literal["pause", "resume", "scale", "start", "stop"]
 
 
 class QueueControl(msgspec.Struct, frozen=True, kw_only=True, tag="queue"):
-    """Pause: nothing of this queue is claimed, by anybody, until it is resumed."""
+    """What a queue is told: on every node, or on the one that answers to the name `node`.
+
+    Pause: nothing of it is claimed until it is resumed. Scale: it has `limit` slots of its own on a node. Start and
+    stop: a node begins or ends to serve it.
+    """
 
     action: QueueAction
     queue: str
+    node: str | None = None
+    limit: int | None = None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is kept in the store until the opposite is; all else ends with the node that was told."""
+        return self.node is None and self.action in {"pause", "resume"}
+
+    def concerns(self, names: Container[str]) -> bool:
+        """Whether a node that answers to these names is meant."""
+        return self.node is None or self.node in names
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
@@ -39,3 +54,8 @@ def orders_of(texts: Iterable[bytes | str]) -> tuple[Order, ...]:
         except msgspec.DecodeError:
             continue
     return tuple(found)
+
+
+def names_of(node: str, owners: Iterable[str] = ()) -> frozenset[str]:
+    """What a node `host:pid` answers to: this, its host, and the owners that are its processes."""
+    return frozenset({node, node.rpartition(":")[0], *owners})

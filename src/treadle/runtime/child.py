@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -18,10 +18,11 @@ from treadle.core.cron_entry import CronEntry
 from treadle.runtime.channel import Channel
 from treadle.runtime.page import Page, new_page
 from treadle.runtime.plan import Plan
+from treadle.runtime.slots import Group
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What a child says when it has imported its app: the store's URL, the queues that it will serve, its crontab."""
+    """What a child says when it has imported its app: the store's URL, the queues that its jobs name, its crontab."""
 
     url: str
     queues: tuple[str, ...]
@@ -31,8 +32,8 @@ class Ready(msgspec.Struct, frozen=True):
 class Child:
     """One worker process. `owner` is set when it is enrolled; `killed` says why we killed it, if we did.
 
-    `leaving` is set when it was told to end, `recycled` when it asked to be replaced, `outgoing` when another is to
-    take its place.
+    `served` counts how often it was told what to serve. `leaving` is set when it was told to end, `recycled` when it
+    asked to be replaced, `outgoing` when another is to take its place.
     """
 
     def __init__(self, index: int, plan: Plan, *, alone: bool) -> None:
@@ -44,8 +45,10 @@ class Child:
         self.leaving = False
         self.recycled = False
         self.outgoing = False
+        self.served = 0
         self._plan = plan
-        self.page: Page = new_page(1 if alone else plan.slots(index))
+        self.slots = 1 if alone else plan.slots(index)
+        self.page: Page = new_page(self.slots)
         self._process: asyncio.subprocess.Process | None = None
         self._channel: Channel | None = None
 
@@ -76,13 +79,24 @@ class Child:
         message = await self.receive()
         return None if message is None else msgspec.convert(message, Ready)
 
-    def go(self, owner: str, *, apart: bool, quiet: bool) -> None:
-        """Let it claim as this owner, which is enrolled.
+    def go(self, owner: str, node: str, *, apart: bool, quiet: bool) -> None:
+        """Let it claim as this owner, which is enrolled, what it was told to serve.
 
         `apart` until `join` nothing under a limit of the node, `quiet` nothing at all.
         """
         self.owner = owner
-        self.send("go", owner=owner, apart=apart, quiet=quiet)
+        self.send("go", owner=owner, node=node, apart=apart, quiet=quiet)
+
+    def serve(self, groups: Sequence[Group], paused: Collection[str]) -> None:
+        """Let it claim for these groups from now on, but nothing of the queues that are paused.
+
+        It answers "held" with the claims that it holds of the queues that are `own`, and again with each that it gives
+        back while it holds more of one than its part.
+        """
+        self.slots = sum(group.limit for group in groups)
+        self.page.grow(self.slots)
+        self.served += 1
+        self.send("serve", number=self.served, groups=msgspec.to_builtins(groups), paused=sorted(paused))
 
     def join(self) -> None:
         """Let it claim everything: the one that it succeeds has ended."""

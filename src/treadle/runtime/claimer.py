@@ -67,6 +67,7 @@ class Claimer:
         self._owes = owes
         self._room = asyncio.Event()
         self._room.set()
+        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._call = asyncio.Lock()
         self.calls = 0
@@ -93,6 +94,11 @@ class Claimer:
         """A slot has become free."""
         self._room.set()
 
+    def changed(self) -> None:
+        """What is to be asked for has changed: ask now."""
+        self._changed.set()
+        self._room.set()
+
     async def stop(self) -> None:
         """Claim no more. A claim call that is under way is waited for, so that what it brings is known."""
         if self._task is not None:
@@ -105,6 +111,7 @@ class Claimer:
     async def _run(self) -> None:
         while True:
             demands = await self._wait_for_room()
+            self._changed.clear()
             # Asked only now: the wait for room may have been longer than the lease.
             if not self._may():
                 await asyncio.sleep(ASK_AGAIN)
@@ -118,10 +125,9 @@ class Claimer:
     async def _wait_for_work(self, watch: Watch, demands: list[Demand], claims: Sequence[Claim]) -> None:
         """Queues that gave all they were asked for may have more: for them, a free slot is a reason to ask again."""
         came = Counter(claim.job.queue for claim in claims)
-        if not any(sum(came[queue] for queue in demand.queues) >= demand.limit for demand in demands):
-            await watch.wait(BACKSTOP)
-            return
-        waits = [asyncio.ensure_future(watch.wait(BACKSTOP)), asyncio.ensure_future(self._room.wait())]
+        more = any(sum(came[queue] for queue in demand.queues) >= demand.limit for demand in demands)
+        event = self._room if more else self._changed
+        waits = [asyncio.ensure_future(watch.wait(BACKSTOP)), asyncio.ensure_future(event.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -14,18 +14,20 @@ class Drain:
     it held is available again.
     """
 
-    def __init__(self, store: Store, queues: Sequence[str], lease: float, clock: Clock) -> None:
+    def __init__(self, store: Store, lease: float, clock: Clock) -> None:
         self._store = store
-        self._queues = queues
         self._patience = lease * (1 + 1 / BEATS_PER_LEASE)
         self._clock = clock
         self._others: dict[str, tuple[float, float]] = {}
 
-    async def finished(self, owners: Sequence[str]) -> bool:
-        """Whether nothing is available or set aside, and nobody holds anything who may be dead; `owners` are ours."""
-        if await self._store.set_aside(self._queues):
+    async def finished(self, owners: Sequence[str], queues: Sequence[str]) -> bool:
+        """Whether nothing is available or set aside in these queues, and nobody holds anything who may be dead.
+
+        `owners` are ours.
+        """
+        if await self._store.set_aside(queues):
             return False
-        work = await self._store.work(owners, self._queues)
+        work = await self._store.work(owners, queues)
         now = self._clock.steady()
         if work.available or work.ours:
             self._others = {}

@@ -44,6 +44,11 @@ class Executors:
         self._processes = ProcessRunners(process_command, begun)
         self.stuck = 0
 
+    def grow(self, limit: int) -> None:
+        """Run so many at once, if that is more than before."""
+        self._loop.grow(limit)
+        self._threads.grow(limit)
+
     def submit(self, attempt: Attempt) -> None:
         """Run an attempt as soon as its executor has room."""
         if attempt.handler.options.executor == "thread" and not self._around:

@@ -43,9 +43,11 @@ UNHURRIED = 10 * 365 * 86_400.0
 class Staff(msgspec.Struct, frozen=True, kw_only=True):
     """What a node is given by whoever puts it together.
 
-    `command` starts a child; `open_store` opens the store that a URL names; `services` makes what runs beside.
+    `node` is what it is called, `host:pid`; `command` starts a child; `open_store` opens the store that a URL names;
+    `services` makes what runs beside.
     """
 
+    node: str
     command: Sequence[str]
     open_store: Callable[[str], Store]
     services: Callable[[Store, Sequence[CronEntry]], list[Periodic]]
@@ -64,13 +66,12 @@ class Node:
         self._plan = plan
         self._staff = staff
         self._children: set[Child] = set()
-        self._serving = Serving(self._children)
+        self._serving = Serving(plan, staff.node, self._children)
         self._places: set[Place] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._store: Store | None = None
         self._heart: Heart | None = None
         self._courier: Courier | None = None
-        self._queues: tuple[str, ...] = ()
         self._periodics: list[Periodic] = []
         self._alone: asyncio.Task[None] | None = None
         self._next_look = 0.0
@@ -253,7 +254,7 @@ class Node:
                 await self._patience.wait(error)
             else:
                 self._patience.reset()
-                child.go(owner, apart=any(other.outgoing for other in self._beside(child)), quiet=self._quiet)
+                self._serving.welcome(child, owner, quiet=self._quiet)
                 self._front.ready()
                 return True
 
@@ -262,10 +263,7 @@ class Node:
         self._store = self._staff.open_store(ready.url)
         await self._store.open()
         await check_store(self._store, self._staff.events, unsafe=self._plan.unsafe)
-        # A queue with a limit may have its slots in another child alone.
-        served = {*ready.queues, *(self._plan.queues or self._plan.limits)}
-        await check_company(self._store, served, self._plan.share)
-        self._queues = ready.queues
+        await check_company(self._store, self._serving.open(ready), self._plan.share)
         self._courier = Courier(self._store, self._serving.obey, self._staff.on_error)
         await self._courier.open()
         self._courier.start()
@@ -281,7 +279,7 @@ class Node:
         self._periodics = self._staff.services(self._store, ready.crons)
         if self._plan.drain:
             await self._store.stage(1_000_000)
-            self._drain = Drain(self._store, self._queues, self._plan.lease, self._staff.clock)
+            self._drain = Drain(self._store, self._plan.lease, self._staff.clock)
         every = (("heart", self._heart.beat, self._heart.every), ("watch", self._watch, WATCH))
         for name, step, seconds in (*every, *self._front.steps()):
             periodic = Periodic(name, step, every=seconds, jitter=self._staff.jitter, on_error=self._staff.on_error)
@@ -301,6 +299,8 @@ class Node:
                 case "leave":
                     child.leaving = True
                     self._dismiss(child)
+                case "held":
+                    self._serving.heard(child, message["number"], message["held"])
                 case "fenced":
                     self._fenced(message["owner"])
 
@@ -323,7 +323,7 @@ class Node:
         discarded = 0
         if child.outgoing:
             child.leaving |= code == 0
-            for successor in self._beside(child):
+            for successor in self._serving.beside(child):
                 successor.join()
         if self._store is not None and child.owner is not None and self._heart is not None:
             self._heart.remove(child.owner)
@@ -339,6 +339,7 @@ class Node:
         elif self._heart is None:
             self.code = 1
             self.stop()
+        self._serving.left(child)
         self._next_look = 0.0
         before, more = self.tally, child.page.tally
         self.tally = before[0] + more[0], before[1] + more[1], before[2] + more[2] + discarded
@@ -351,7 +352,7 @@ class Node:
     async def _any_set_aside(self, *, unknown: bool) -> bool:
         """Whether jobs wait to run alone; `unknown` where the store does not say."""
         try:
-            return self._store is not None and await self._store.set_aside(self._queues) > 0
+            return self._store is not None and await self._store.set_aside(self._serving.active) > 0
         except StoreError:
             return unknown
 
@@ -390,10 +391,8 @@ class Node:
             self._front.count("restarts")
             self._keep(child.index)
 
-    def _beside(self, child: Child) -> list[Child]:
-        """Who works in the same place: there are two while one succeeds the other."""
-        return [other for other in self._children if other.index == child.index and other is not child]
-
     async def _drained(self) -> bool:
         owners = [child.owner for child in self._children if child.owner]
-        return len(owners) == len(self._children) and self._drain is not None and await self._drain.finished(owners)
+        if self._drain is None or len(owners) < len(self._children):
+            return False
+        return await self._drain.finished(owners, self._serving.active)

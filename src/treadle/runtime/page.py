@@ -15,12 +15,7 @@ class Page:
 
     def __init__(self, fd: int, slots: int) -> None:
         self._fd = fd
-        self.slots = slots
-        self._memory = mmap.mmap(fd, size(slots))
-        view = memoryview(self._memory)
-        self._integers = view.cast("Q")
-        self._floats = view.cast("d")
-        self.marks = self._integers[_MARKS : _MARKS + slots]
+        self._map(slots)
 
     @property
     def fd(self) -> int:
@@ -87,6 +82,22 @@ class Page:
     @tally.setter
     def tally(self, value: tuple[int, int, int]) -> None:
         self._integers[_COMPLETED], self._integers[_FAILED], self._integers[_DISCARDED] = value
+
+    def grow(self, slots: int) -> None:
+        """Have room for so many slots; each side does it for itself, the parent before it tells the child."""
+        if slots > self.slots:
+            if os.fstat(self._fd).st_size < size(slots):
+                os.ftruncate(self._fd, size(slots))
+            # The old views may be in another thread's hands: they are let go when nobody has them.
+            self._map(slots)
+
+    def _map(self, slots: int) -> None:
+        self.slots = slots
+        self._memory = mmap.mmap(self._fd, size(slots))
+        view = memoryview(self._memory)
+        self._integers = view.cast("Q")
+        self._floats = view.cast("d")
+        self.marks = self._integers[_MARKS : _MARKS + slots]
 
     def close(self) -> None:
         """Let the memory go."""

@@ -50,14 +50,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     fetch_within: float = FETCH_WITHIN
     start_within: float = START_WITHIN
 
-    def groups(self, registered: tuple[str, ...], index: int = 0) -> tuple[Group, ...]:
-        """The slots of the process with this index. Raises ConfigError where there is no queue to serve."""
+    def served(self, registered: tuple[str, ...]) -> tuple[str, ...]:
+        """The queues to serve. Raises ConfigError where there is none."""
         served = self.queues or tuple(dict.fromkeys((*registered, *self.limits)))
         if not served:
             raise ConfigError(
                 "expected at least one registered job or one queue, got none; declare a job, name the modules that do "
                 "by include= of the app, or name a queue with -q (in code: queues=[...])"
             )
+        return served
+
+    def groups(self, registered: tuple[str, ...], index: int = 0) -> tuple[Group, ...]:
+        """The slots of the process with this index. Raises ConfigError where there is no queue to serve."""
+        served = self.served(registered)
         shared = tuple(queue for queue in served if queue not in self.limits)
         limits = {queue: self.portion(limit, index) for queue, limit in self.limits.items() if queue in served}
         own = [Group((queue,), limit, own=True) for queue, limit in limits.items()]

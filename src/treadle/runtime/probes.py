@@ -91,9 +91,11 @@ class Probes:
         page.histogram("treadle_job_queue_seconds", "How long jobs that were due waited for their attempt.", waited)
 
     def _show_processes(self, page: Exposition) -> None:
-        pages = [place.child.page for place in self._places if place.child and place.child.page.turned]
+        children = [place.child for place in self._places if place.child and place.child.page.turned]
+        pages = [child.page for child in children]
         page.gauge("treadle_workers", "Worker processes that work.", [({}, len(pages))])
-        page.gauge("treadle_slots", "How many jobs they can run at once.", [({}, sum(one.slots for one in pages))])
+        slots = sum(child.slots for child in children)
+        page.gauge("treadle_slots", "How many jobs they can run at once.", [({}, slots)])
         running = sum(mark != 0 for one in pages for mark in one.marks)
         page.gauge("treadle_jobs_running", "How many jobs run now.", [({}, running)])
         for name, (metric, meaning) in _COUNTERS.items():

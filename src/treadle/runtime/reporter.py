@@ -15,9 +15,10 @@ class Reporter:
     """
 
     def __init__(
-        self, store: Reports, worker: Worker, started: float, signalled: Callable[[str], None] | None = None
+        self, store: Reports, worker: Worker, node: str, started: float, signalled: Callable[[str], None] | None = None
     ) -> None:
         self._store = store
+        self._node = node
         self._worker = worker
         self._started = started
         self._signalled = signalled
@@ -25,11 +26,6 @@ class Reporter:
         self._periodic: Periodic | None = None
         self._hastened = False
         self.quiet = False
-
-    @property
-    def owner(self) -> str:
-        """Whom it shows."""
-        return self._worker.owner
 
     def periodic(self, every: float, jitter: Callable[[], float], on_error: OnError) -> Periodic:
         """Report now and each `every` seconds."""
@@ -50,11 +46,11 @@ class Reporter:
 
     async def _report(self) -> None:
         completed, retried, discarded = self._worker.tally
-        done = self._worker.done - self._told
+        done, slots = self._worker.done - self._told, self._worker.slots
         report = OwnerReport(
             owner=self._worker.owner,
-            queues=self._worker.slots.queues,
-            concurrency=self._worker.slots.limit,
+            queues=slots.queues,
+            concurrency=slots.limit,
             running=self._worker.running,
             quiet=self.quiet,
             started=self._started,
@@ -63,6 +59,9 @@ class Reporter:
             failed=retried + discarded,
             embedded=self._signalled is None,
             done=done,
+            node=self._node,
+            limits=slots.limits,
+            paused=tuple(sorted(slots.paused)),
         )
         signals = await self._store.report(report)
         self._told += done

@@ -34,6 +34,10 @@ class LoopRunners:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
 
+    def grow(self, limit: int) -> None:
+        """Run so many at once, if that is more than before."""
+        self._limit = max(self._limit, limit)
+
     def submit(self, attempt: Attempt) -> None:
         """Run this attempt as soon as a runner is free."""
         self._ready.append(attempt)

@@ -1,6 +1,7 @@
 """How many jobs this process may hold, and which it holds: nothing is claimed beyond the limit."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -18,18 +19,43 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Slots:
-    """Every claim from the moment it arrives until its settlement is answered: waiting, running and unsettled."""
+    """Every claim from the moment it arrives until its settlement is answered: waiting, running and unsettled.
+
+    `capacity` is how many may be held together. The groups may change while claims are held: what was claimed under the
+    old ones counts under the new ones, and where it is more than they allow, nothing is asked for until it is not.
+    """
 
     def __init__(self, groups: Sequence[Group], *, alone: bool = False) -> None:
         self._groups = tuple(groups)
         self._alone = alone
-        self._group_of = {queue: index for index, group in enumerate(groups) for queue in group.queues}
-        self._held = [0] * len(groups)
-        self._claims: dict[Key, int] = {}
+        self._claims: dict[Key, str] = {}
+        self._held: Counter[str] = Counter()
+        self._paused: frozenset[str] = frozenset()
+        self._over: frozenset[str] = frozenset()
+        self._fell: Callable[[str], None] | None = None
         self.apart = False
         """While it is set, nothing is asked for of a group that is `own`: another process may still hold its part."""
-        self.limit = sum(group.limit for group in groups)
-        self.queues = tuple(queue for group in groups for queue in group.queues)
+        self.capacity = self.limit
+
+    @property
+    def limit(self) -> int:
+        """How many the groups allow."""
+        return sum(group.limit for group in self._groups)
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues that are served."""
+        return tuple(queue for group in self._groups if group.limit for queue in group.queues)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The queues with slots of their own, and how many."""
+        return {group.queues[0]: group.limit for group in self._groups if group.own}
+
+    @property
+    def paused(self) -> frozenset[str]:
+        """The queues of which nothing is asked for."""
+        return self._paused
 
     @property
     def held(self) -> int:
@@ -43,26 +69,48 @@ class Slots:
         """The keys of all claims held."""
         return set(self._claims)
 
+    def of(self, queue: str) -> int:
+        """How many claims of a queue are held."""
+        return self._held[queue]
+
+    def regroup(self, groups: Sequence[Group], paused: Collection[str]) -> None:
+        """Ask for these from now on, and for nothing of the paused ones."""
+        self._groups = tuple(groups)
+        self._paused = frozenset(paused)
+        self.capacity = max(self.capacity, self.limit)
+
+    def tell_falls(self, queues: Collection[str], fell: Callable[[str], None]) -> None:
+        """Call `fell` whenever a claim of one of these queues is given back, instead of those of the last call."""
+        self._over, self._fell = frozenset(queues), fell
+
     def free(self) -> int:
         """How many more may be held."""
-        return sum(group.limit - held for group, held in zip(self._groups, self._held, strict=True))
+        return sum(demand.limit for demand in self.demands())
 
     def demands(self) -> list[Demand]:
         """What to ask the store for."""
-        return [
-            Demand(group.queues, group.limit - held, self._alone)
-            for group, held in zip(self._groups, self._held, strict=True)
-            if held < group.limit and not (group.own and self.apart)
-        ]
+        demands, left = [], self.capacity - len(self._claims)
+        for group in self._groups:
+            queues = tuple(queue for queue in group.queues if queue not in self._paused)
+            room = min(left, group.limit - sum(map(self._held.__getitem__, group.queues)))
+            if queues and room > 0 and not (group.own and self.apart):
+                demands.append(Demand(queues, room, self._alone))
+                left -= room
+        return demands
 
     def take(self, claim: Claim) -> None:
         """A claim arrived."""
-        group = self._group_of.get(claim.job.queue, 0)
-        self._claims[claim.key] = group
-        self._held[group] += 1
+        queue = claim.job.queue
+        self._claims[claim.key] = queue
+        self._held[queue] += 1
 
     def give(self, key: Key) -> None:
         """A claim is gone, by whichever way; harmless when repeated."""
-        group = self._claims.pop(key, None)
-        if group is not None:
-            self._held[group] -= 1
+        queue = self._claims.pop(key, None)
+        if queue is None:
+            return
+        self._held[queue] -= 1
+        if not self._held[queue]:
+            del self._held[queue]
+        if queue in self._over and self._fell is not None:
+            self._fell(queue)

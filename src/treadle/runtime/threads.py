@@ -50,6 +50,10 @@ class ThreadRunners:
         self._threads = 0
         self._pending = 0
 
+    def grow(self, limit: int) -> None:
+        """Run so many at once, if that is more than before."""
+        self._limit = max(self._limit, limit)
+
     def submit(self, attempt: Attempt, reply: Reply) -> None:
         """Run this attempt on a thread; `reply` is called on the loop with its value or its error."""
         self._pending += 1

@@ -8,7 +8,7 @@ back with their owner, which whoever enrolled it makes leave.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from math import inf
 
@@ -45,12 +45,13 @@ from treadle.runtime.patience import Patience
 from treadle.runtime.processes import START_LIMIT
 from treadle.runtime.setting import Setting
 from treadle.runtime.settler import Settler
-from treadle.runtime.slots import Key, Slots
+from treadle.runtime.slots import Group, Key, Slots
 from treadle.runtime.telling import tell
 from treadle.stores.contract import APPLIED, Claim, Consumes, Settled, Settlement
 
 LAST_WORD = 2.0
 LEAST_WORD = 0.5
+LAST_CALL = 10.0
 UNKNOWN_NAMES = 1000
 
 
@@ -69,7 +70,7 @@ class Worker:
         self._setting = setting
         self._attempts: dict[Key, Attempt] = {}
         self._running: dict[Key, Attempt] = {}
-        self._free = list(range(slots.limit))
+        self._free = list(range(slots.capacity))
         # The slots of jobs that must not run again: until the store knows their outcome they may have run.
         self._marked: dict[Key, int] = {}
         self._unknown: set[str] = set()
@@ -91,7 +92,7 @@ class Worker:
         self._audit = Audit(store, owner, slots, self._claimer, lost=self._lost, cancel=self._cancelled)
         self._deadlines = Deadlines(setting.clock.steady, self._loop.call_later, self._expired, self._earliest)
         self._executors = Executors(
-            slots.limit,
+            slots.capacity,
             begin=self._begin,
             begun=self._count_time,
             done=self._done,
@@ -119,6 +120,19 @@ class Worker:
     def start(self) -> None:
         """Begin to claim; the owner must be enrolled."""
         self._claimer.start()
+
+    def regroup(self, groups: Sequence[Group], paused: Collection[str]) -> None:
+        """Claim for these groups from now on; a call that is open may bring what those before allowed."""
+        before = self.slots.capacity
+        self.slots.regroup(groups, paused)
+        self._page.grow(self.slots.capacity)
+        self._free.extend(range(before, self.slots.capacity))
+        self._executors.grow(self.slots.capacity)
+        self._claimer.changed()
+
+    async def between_calls(self) -> None:
+        """Return when no claim call is open."""
+        await self._claimer.between_calls(LAST_CALL)
 
     def join(self) -> None:
         """Claim for the groups that are `own` as well: nobody else holds their part of a limit any more."""

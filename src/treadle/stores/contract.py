@@ -101,7 +101,7 @@ class OwnerReport(msgspec.Struct, frozen=True, kw_only=True):
     """What an owner shows of itself to dashboards. `started` is seconds since the epoch; `rss` is in KiB.
 
     `embedded` says that its process is not ours to quiet or stop. `done` is how many jobs of each queue it completed
-    since the last report that was accepted.
+    since the last report that was accepted. `node`, `limits` and `paused` are as in WorkerView.
     """
 
     owner: str
@@ -115,17 +115,24 @@ class OwnerReport(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     embedded: bool = False
     done: Mapping[str, int] = {}
+    node: str = ""
+    limits: Mapping[str, int] = {}
+    paused: tuple[str, ...] = ()
 
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     """A live process that takes jobs from this store. `queues` is empty where the store does not know them.
 
-    `name` is how it calls itself: an owner, or what its own `program` names it by.
+    `name` is how it calls itself: an owner, or what its own `program` names it by. `node` is the node that it belongs
+    to, `host:pid`. `limits` has the queues with slots of their own in it, `paused` those that are paused on its node.
     """
 
     name: str
     queues: tuple[str, ...] = ()
     program: str = "treadle"
+    node: str = ""
+    limits: Mapping[str, int] = {}
+    paused: tuple[str, ...] = ()
 
     @property
     def foreign(self) -> bool:

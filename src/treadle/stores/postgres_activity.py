@@ -4,6 +4,7 @@ import msgspec
 
 from treadle.stores.contract import OwnerReport, QueueView, WorkerView
 from treadle.stores.postgres_connection import Session
+from treadle.stores.serving import serving_of, serving_text
 
 # PostgreSQL has to walk over what it counts: so many take some hundredths of a second.
 COUNTED = 100_000
@@ -11,13 +12,13 @@ COUNTED = 100_000
 
 def report(session: Session, shown: OwnerReport) -> None:
     """Note which queues an owner serves, and count what it completed."""
-    values = {"owner": shown.owner, "queues": list(shown.queues)}
+    values = {"owner": shown.owner, "queues": list(shown.queues), "shown": serving_text(shown)}
     session.rows("report", {**values, "names": list(shown.done), "numbers": list(shown.done.values())})
 
 
 def workers(session: Session) -> list[WorkerView]:
     """Every owner whose lease lasts."""
-    return [WorkerView(name=owner, queues=tuple(queues)) for owner, queues in session.rows("workers")]
+    return [serving_of(text) if text else WorkerView(name=owner) for owner, text in session.rows("workers")]
 
 
 def queues(session: Session) -> dict[str, QueueView]:

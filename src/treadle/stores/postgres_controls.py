@@ -9,7 +9,8 @@ from treadle.stores.postgres_connection import Session
 
 def control(session: Session, given: QueueControl, queues: Collection[str]) -> None:
     """Note which queues are paused, at which every claim looks, and tell the workers."""
-    session.rows(given.action, {"queues": sorted(queues)})
+    if given.lasts:
+        session.rows(given.action, {"queues": sorted(queues)})
     tell(session, [given])
 
 

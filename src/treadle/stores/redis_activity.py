@@ -23,6 +23,9 @@ class _Info(msgspec.Struct):
     queues: tuple[str, ...] = ()
     version: str = ""
     pid: int | str = 0
+    node: str = ""
+    limits: dict[str, int] = {}
+    paused: tuple[str, ...] = ()
 
 
 _decode_info = msgspec.json.Decoder(_Info).decode
@@ -55,7 +58,8 @@ def _worker(name: str, fields: Sequence[bytes | None] | StoreError, *, ours: boo
     except msgspec.DecodeError:
         info = _Info()
     if ours:
-        return WorkerView(name=name, queues=info.queues if info else ())
+        info = info or _Info()
+        return WorkerView(name=name, queues=info.queues, node=info.node, limits=info.limits, paused=info.paused)
     if info is None or quiet == b"true" or info.version.startswith("treadle "):
         return None
     return WorkerView(name=name, queues=info.queues, program="exq" if isinstance(info.pid, str) else "sidekiq")

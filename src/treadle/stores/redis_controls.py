@@ -19,7 +19,7 @@ _COMMANDS = {"pause": "SADD", "resume": "SREM"}
 
 async def control(client: Client, given: QueueControl, queues: Collection[str]) -> None:
     """Note which queues are paused, at which every claim looks, Sidekiq Pro's too; and tell the workers."""
-    if queues:
+    if queues and given.lasts:
         await client.back.ask((_COMMANDS[given.action], client.keys.paused, *map(encode, queues)))
     await tell(client, [given])
 

@@ -61,6 +61,10 @@ def _info(shown: OwnerReport, host: str, pid: int) -> dict[str, Any]:
         "identity": shown.owner,
         "version": f"treadle {_version()}",
         "embedded": shown.embedded,
+        # Sidekiq passes over what it does not know.
+        "node": shown.node,
+        "limits": shown.limits,
+        "paused": shown.paused,
         "capsules": {"default": {"concurrency": shown.concurrency, "mode": "strict", "weights": weights}},
     }
 

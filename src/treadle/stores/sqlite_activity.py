@@ -7,6 +7,7 @@ import msgspec
 from treadle.core.states import State
 from treadle.stores.contract import OwnerReport, QueueView, WorkerView
 from treadle.stores.oban import instant
+from treadle.stores.serving import serving_of, serving_text
 from treadle.stores.sqlite_claims import Instant
 from treadle.stores.sqlite_jobs import groups
 from treadle.stores.statements import statement
@@ -16,14 +17,10 @@ _SLOT = 10
 # SQLite has to walk over what it counts: so many take some hundredths of a second.
 COUNTED = 100_000
 
-_encode = msgspec.json.Encoder().encode
-_decode_queues = msgspec.json.Decoder(tuple[str, ...]).decode
-
 
 def report(connection: Connection, shown: OwnerReport, now: float) -> None:
     """Note which queues an owner serves, and count what it completed."""
-    queues = _encode(shown.queues).decode()
-    connection.execute(statement("sqlite/serve"), {"owner": shown.owner, "queues": queues})
+    connection.execute(statement("sqlite/serve"), {"owner": shown.owner, "shown": serving_text(shown)})
     slot = int(now) // _SLOT
     connection.executemany(
         statement("sqlite/count_done"), [(slot, queue, number) for queue, number in shown.done.items()]
@@ -34,7 +31,7 @@ def report(connection: Connection, shown: OwnerReport, now: float) -> None:
 def workers(connection: Connection, at: Instant) -> list[WorkerView]:
     """Every owner whose lease lasts. Nodes of Oban's Lite engine leave no sign of life in the file."""
     rows = connection.execute(statement("sqlite/workers"), {"boot": at.boot, "steady": at.steady})
-    return [WorkerView(name=owner, queues=_decode_queues(queues) if queues else ()) for owner, queues in rows]
+    return [serving_of(text) if text else WorkerView(name=owner) for owner, text in rows]
 
 
 def queues(connection: Connection, now: float) -> dict[str, QueueView]:

@@ -14,7 +14,7 @@ _KEPT = 600.0
 
 def control(connection: Connection, given: QueueControl, queues: Collection[str], now: float) -> None:
     """Note which queues are paused, at which every claim looks, and tell the workers."""
-    for queue in queues:
+    for queue in queues if given.lasts else ():
         connection.execute(statement(f"sqlite/{given.action}"), {"queue": queue, "now": stamp(now)})
     tell(connection, [given], now)
 

@@ -7,8 +7,8 @@ import asyncio
 from treadle.core.controls import EVERY_QUEUE, CancelRequest, QueueAction, QueueControl
 from treadle.core.outcomes import Released, SetAside
 from treadle.core.states import State
-from treadle.stores.contract import Demand, JobQuery, QueueView, Store
-from treadle.testing.checks.bench import OTHER, QUEUE, SHORT, Bench, Place, expect, ids
+from treadle.stores.contract import Demand, JobQuery, OwnerReport, QueueView, Store
+from treadle.testing.checks.bench import OTHER, OWNER, QUEUE, SHORT, Bench, Place, expect, ids
 
 
 async def _tell(store: Store, action: QueueAction, *queues: str) -> None:
@@ -167,3 +167,43 @@ async def an_owner_is_told_that_a_running_job_shall_be_cancelled(place: Place) -
         told = await store.orders(since, wait=10.0)
         expect(set(told.orders), {CancelRequest(owner=bench.owner)}, "whoever runs it is told")
         expect([claim.cancelled for claim in await store.held(bench.owner)], [True, True], "and then sees which")
+
+
+async def what_one_node_is_told_is_kept_nowhere_and_heard_by_all(place: Place) -> None:
+    async with place.store() as store, place.store() as elsewhere:
+        bench = await Bench(store).enroll()
+        await bench.put()
+        since = (await store.orders(None, wait=0.0)).position
+        told = [
+            QueueControl(action="pause", queue=QUEUE, node="host:1"),
+            QueueControl(action="scale", queue=QUEUE, limit=7),
+            QueueControl(action="start", queue="mail", node="host:1", limit=2),
+            QueueControl(action="stop", queue=QUEUE),
+        ]
+        for control in told:
+            await elsewhere.control(control, ())
+        expect((await store.orders(since, wait=0.0)).orders, tuple(told), "nodes hear it as it was said")
+        expect([await _paused(store), len(await bench.take())], [set(), 1], "and claims go on")
+
+
+async def a_node_shows_what_its_queues_were_told(place: Place) -> None:
+    async with place.store() as store, place.store() as elsewhere:
+        await Bench(store).enroll()
+        report = OwnerReport(
+            owner=OWNER,
+            queues=("mail", "slow"),
+            concurrency=12,
+            running=(),
+            quiet=False,
+            started=place.now(),
+            rss=1024,
+            completed=0,
+            failed=0,
+            node="host:1",
+            limits={"slow": 2},
+            paused=("mail",),
+        )
+        await store.report(report)
+        [shown] = await elsewhere.workers()
+        got = shown.name, shown.queues, shown.node, dict(shown.limits), shown.paused
+        expect(got, (OWNER, ("mail", "slow"), "host:1", {"slow": 2}, ("mail",)), "to whoever asks")

@@ -8,8 +8,8 @@ CREATE TABLE treadle_owners (
   fenced_at timestamp,
   boot timestamp NOT NULL DEFAULT timezone('UTC', pg_postmaster_start_time())
 ) WITH (fillfactor = 50);
--- The queues that an owner serves.
-CREATE TABLE treadle_serving (owner text PRIMARY KEY, queues text[] NOT NULL) WITH (fillfactor = 50);
+-- The queues that an owner serves, and what else it shows of that, as JSON.
+CREATE TABLE treadle_serving (owner text PRIMARY KEY, queues text[] NOT NULL, shown text NOT NULL) WITH (fillfactor = 50);
 -- How many jobs of a queue were completed in each ten seconds since the epoch; the last minute is kept.
 CREATE TABLE treadle_done (slot bigint NOT NULL, queue text NOT NULL, number bigint NOT NULL, PRIMARY KEY (slot, queue));
 -- Jobs that were running when their worker died: they run alone. `deaths` counts those that died while it ran alone.

@@ -2,9 +2,9 @@
 -- the clock was set back.
 WITH this AS (SELECT floor(extract(epoch FROM now()) / 10)::bigint AS slot),
 shown AS (
-  INSERT INTO {schema}.treadle_serving (owner, queues)
-  SELECT owner, %(queues)s::text[] FROM {schema}.treadle_owners WHERE owner = %(owner)s
-  ON CONFLICT (owner) DO UPDATE SET queues = excluded.queues
+  INSERT INTO {schema}.treadle_serving (owner, queues, shown)
+  SELECT owner, %(queues)s::text[], %(shown)s FROM {schema}.treadle_owners WHERE owner = %(owner)s
+  ON CONFLICT (owner) DO UPDATE SET queues = excluded.queues, shown = excluded.shown
 ),
 old AS (
   DELETE FROM {schema}.treadle_done d USING this WHERE d.slot < this.slot - 6 OR d.slot > this.slot

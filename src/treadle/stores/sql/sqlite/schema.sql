@@ -28,8 +28,8 @@ CREATE INDEX IF NOT EXISTS treadle_jobs_due ON oban_jobs (scheduled_at, id) WHER
 CREATE TABLE IF NOT EXISTS treadle_owners (
   owner TEXT PRIMARY KEY, boot TEXT NOT NULL, lease REAL NOT NULL, beat REAL NOT NULL, fenced_at TEXT
 ) WITHOUT ROWID;
--- The queues that an owner serves, as a JSON list.
-CREATE TABLE IF NOT EXISTS treadle_serving (owner TEXT PRIMARY KEY, queues TEXT NOT NULL) WITHOUT ROWID;
+-- What an owner serves, as JSON.
+CREATE TABLE IF NOT EXISTS treadle_serving (owner TEXT PRIMARY KEY, shown TEXT NOT NULL) WITHOUT ROWID;
 -- The queues that are paused: nothing of them is claimed.
 CREATE TABLE IF NOT EXISTS treadle_queues (queue TEXT PRIMARY KEY, paused_at TEXT NOT NULL) WITHOUT ROWID;
 -- What workers are told at once, as JSON; kept for some minutes. AUTOINCREMENT: an id that was seen never comes again.
