@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 from tests.stores.model import Model
 from treadle.core.arguments import Shape
 from treadle.core.controls import QueueAction, QueueControl
+from treadle.core.cron_entry import CronEntry
 from treadle.core.job import Inserted, NewJob
 from treadle.core.outcomes import (
     Cancelled,
@@ -38,6 +39,7 @@ from treadle.core.uniqueness import Arguments, Unique, Uniqueness
 from treadle.errors import Fenced, NotEnrolled
 from treadle.stores.borrowed.recognise import borrow
 from treadle.stores.contract import Claim, Demand, JobQuery, Settlement, Store
+from treadle.stores.ticks import Firing
 
 T = TypeVar("T")
 
@@ -133,6 +135,27 @@ class StoreMachine(RuleBasedStateMachine):
                 lender.rollback()
                 return multiple()
             lender.commit()
+        for job_id in inserted:
+            assert job_id not in self.model.jobs
+            self.model.insert(job_id, delay, rerun=True)
+        return multiple(*inserted)
+
+    @rule(target=ids, count=st.integers(1, 3), delay=delays)
+    def tick(self, count: int, delay: float) -> Any:  # noqa: ANN401 - as above
+        args = b"[]" if self.store.shape is Shape.LIST else b"{}"
+        job = NewJob(name="work", queue=self.queue, args=args, max_attempts=1_000, delay=delay or None)
+        entry = CronEntry(name="nightly", expr="@daily", job=job)
+        if "nightly" not in (table := self.run(self.store.crontab())).rows:
+            self.run(self.store.put_cron(entry))
+            table = self.run(self.store.crontab())
+        # Which tick comes next is the caller's business: earlier ones are always at hand.
+        last = table.rows["nightly"].last_tick
+        coming = min(last, int(table.now)) - 60
+        firing = Firing("nightly", last, coming, (entry.job_at(coming),) * count)
+        inserted = [one.id for one in self.run(self.store.fire_cron(firing)) or ()]
+        assert len(inserted) == count
+        # The reply was lost: it is sent once more.
+        assert self.run(self.store.fire_cron(firing)) is None
         for job_id in inserted:
             assert job_id not in self.model.jobs
             self.model.insert(job_id, delay, rerun=True)

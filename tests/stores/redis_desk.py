@@ -126,6 +126,7 @@ def load_scripts(client: "redis.Redis") -> None:
     for file in (files("treadle.stores") / "lua").iterdir():
         if file.name != "prelude.lua":
             client.script_load(script(file.name.removesuffix(".lua")).text.decode())
+    client.script_load(script("insert+fire_cron").text.decode())
 
 
 def everything(client: "redis.Redis") -> dict[bytes, bytes]:

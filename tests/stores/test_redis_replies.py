@@ -19,6 +19,7 @@ from tests.stores.redis_desk import (
     queued,
     run_with,
 )
+from treadle.core.cron_entry import CronEntry
 from treadle.core.outcomes import (
     COMPLETED,
     Cancelled,
@@ -33,6 +34,7 @@ from treadle.errors import StoreUnavailable, Unconfirmed
 from treadle.stores.contract import Settlement
 from treadle.stores.redis import RedisStore
 from treadle.stores.redis_scripts import script
+from treadle.stores.ticks import Firing
 from treadle.supervise.clock import SystemClock
 
 
@@ -60,6 +62,23 @@ def test_an_insert_whose_reply_is_lost_makes_one_job(
             jids = [json.loads(text)["jid"] for text in texts]
         assert sorted(jids).count(inserted[0].id) == 1
         assert len(jids) == 3
+
+    run_with(redis_proxy.url, story)
+
+
+def test_a_tick_whose_reply_is_lost_comes_once(redis_proxy: CutProxy, redis_url: str) -> None:
+    async def story(store: RedisStore) -> None:
+        entry = CronEntry(name="nightly", expr="@daily", job=new(1))
+        await store.put_cron(entry)
+        last = (await store.crontab()).rows["nightly"].last_tick
+        firing = Firing("nightly", last, last - 60, (entry.job_at(last - 60),))
+        redis_proxy.cut_reply(matching=digest("insert+fire_cron"))
+        with pytest.raises(StoreUnavailable):
+            await store.fire_cron(firing)
+        assert redis_proxy.cuts == 1
+        assert await store.fire_cron(firing) is None
+        with peer(redis_url) as client:
+            assert [job["trd_job"]["meta"]["cron_name"] for job in queued(client)] == ["nightly"]
 
     run_with(redis_proxy.url, story)
 
