@@ -11,6 +11,7 @@ from tests.proxy import CutProxy
 from tests.stores.redis_desk import FAILURE, OWNER, claim, foreign, load_scripts, new, peer, queued, run_with
 from treadle.core.outcomes import COMPLETED, Discarded, Outcome, Retried, Snoozed
 from treadle.core.uniqueness import Unique, Uniqueness
+from treadle.errors import ConfigError
 from treadle.stores.contract import JobQuery, Settlement
 from treadle.stores.redis import RedisStore
 from treadle.stores.redis_scripts import script
@@ -60,6 +61,15 @@ def test_the_period_counts_from_when_a_job_is_due_where_the_rule_says_so(redis_u
             lasts: Any = client.pttl("unique:" + job["unique_token"])
         assert job["unlocks_at"] == pytest.approx(job["created_at"] + 1300)
         assert 1_290_000 < lasts <= 1_300_000
+
+    run_with(redis_url, story)
+
+
+def test_a_rule_that_no_lock_can_keep_is_refused_by_the_store_too(redis_url: str) -> None:
+    async def story(store: RedisStore) -> None:
+        with pytest.raises(ConfigError, match="expected a period of unique in seconds on this store"):
+            await store.insert([unique(1, Unique(period=None))])
+        assert locks(redis_url) == {}
 
     run_with(redis_url, story)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from treadle.core.job import Inserted, NewJob
-from treadle.core.uniqueness import Uniqueness
+from treadle.core.uniqueness import Uniqueness, check_lock
 from treadle.stores import exq_locks, sidekiq
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_jobs import OPERATION_MS, drawn_for, when
@@ -47,7 +47,7 @@ def outcome(
 def _lock(job: NewJob, locks: dict[str, int]) -> list[Argument]:
     if job.unique is None:
         return [0, 0, 0, 0, b""]
-    rule, token = job.unique.rule, job.digest(job.unique)
+    rule, token = check_lock(job.unique.rule, job.name), job.digest(job.unique)
     number = locks.setdefault(token, len(locks) + 1)
     timed, changes = rule.timestamp == "scheduled_at", bool(rule.replace)
     return [number, f"{rule.period or 0:.6f}", int(timed), int(changes), exq_locks.members(rule, token)]

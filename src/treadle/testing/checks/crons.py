@@ -109,7 +109,7 @@ async def a_tick_without_jobs_is_passed_over(place: Place) -> None:
 
 async def a_unique_job_of_a_tick_stays_away_while_its_like_waits(place: Place) -> None:
     async with place.store() as store:
-        unique = Uniqueness(Unique(period=None, until="success"), Arguments((), {}))
+        unique = Uniqueness(Unique(period=LONG, until="success"), Arguments((), {}))
         job = msgspec.structs.replace(Bench(store).job("report"), unique=unique)
         firing = await _due(store, job=job)
         [first] = await store.fire_cron(firing) or ()
