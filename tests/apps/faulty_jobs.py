@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.apps import ledger
-from treadle import Snooze, Treadle, current_job
+from treadle import Job, Snooze, Treadle, current_job
 from treadle.hooks import events
 
 app = Treadle()
@@ -290,3 +290,55 @@ async def chime() -> None:
     job = current_job()
     if job.tick is not None:
         ledger.write("C", int(job.tick.timestamp()), job.meta["cron_name"], job.id)
+
+
+@app.job
+async def leave_and_tell(number: int) -> None:
+    """End the process."""
+    with noted(number):
+        os._exit(7)
+
+
+@app.job(rerun=False)
+async def leave_once_and_tell(number: int) -> None:
+    """End the process, and must not be run again."""
+    with noted(number):
+        os._exit(7)
+
+
+@app.job(timeout=0.5, max_attempts=1)
+async def overrun_and_tell(number: int) -> None:
+    """Hold the interpreter past the time-out."""
+    with noted(number):
+        re.match(r"(a+)+$", "a" * 40 + "b")
+
+
+@app.job
+async def leave_and_leave(number: int) -> None:
+    """End the process, and once more each time that it is told."""
+    with noted(number):
+        os._exit(7)
+
+
+@app.job(rerun=False)
+async def wait_once_and_tell(number: int) -> None:
+    """Wait for ever, and must not be run again."""
+    with noted(number):
+        await asyncio.Event().wait()
+
+
+@leave_and_tell.on_discard
+@wait_once_and_tell.on_discard
+@leave_once_and_tell.on_discard
+@overrun_and_tell.on_discard
+def tell_why(job: Job, error: BaseException) -> None:
+    """End the process when it is told for the first time."""
+    ledger.write("T", -1, job.deaths, str(error))
+    if ledger.first(-1):
+        os._exit(7)
+
+
+@leave_and_leave.on_discard
+def leave_again(*_: object) -> None:
+    ledger.write("T", -1)
+    os._exit(7)

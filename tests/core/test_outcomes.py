@@ -21,6 +21,7 @@ from treadle.core.outcomes import (
     Retried,
     SetAside,
     Snoozed,
+    Verdict,
     after_death,
     after_error,
     after_failure,
@@ -185,6 +186,30 @@ def test_what_must_not_run_again_ends_with_its_worker_and_where_a_stop_breaks_it
     once = msgspec.structs.replace(job(), rerun=False)
     assert outcomes.after_death(once, alone=False) == outcomes.after_stop(once) == Discarded(outcomes.LOST)
     assert outcomes.after_stop(job()) == Released()
+
+
+def dead(verdict: Verdict, tellings: int = 0) -> Job:
+    return msgspec.structs.replace(job(), deaths=int(verdict) + tellings)
+
+
+def test_a_job_that_ended_without_its_worker_is_known_by_its_deaths() -> None:
+    assert [Verdict.of(job(deaths=deaths)) for deaths in range(3)] == [None] * 3
+    for end in (outcomes.CRASHED, outcomes.OVERRAN, outcomes.LOST):
+        handed = outcomes.handed_over(end)
+        assert type(handed.deaths) is int
+        verdict = Verdict.of(job(deaths=handed.deaths))
+        assert verdict is not None
+        assert verdict.failure == end
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_three_workers_that_die_of_its_on_discard_are_enough(verdict: Verdict) -> None:
+    assert [Verdict.of(dead(verdict, tellings)) for tellings in range(3)] == [verdict] * 3
+    assert outcomes.after_death_telling(dead(verdict), verdict) == SetAside(verdict + 1)
+    assert outcomes.after_death_telling(dead(verdict, 1), verdict) == SetAside(verdict + 2)
+    end = outcomes.after_death_telling(dead(verdict, 2), verdict)
+    text = f"{verdict.failure.message}; its on_discard crashed 3 workers more"
+    assert end == Discarded(Failure(verdict.failure.error_class, text))
 
 
 def test_an_overrun_is_a_failed_attempt() -> None:

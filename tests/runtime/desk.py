@@ -137,8 +137,9 @@ class Desk:
         stuck_limit: int = 100,
         overrides: Mapping[Provider, object] = MappingProxyType({}),
         unknown: Unknown = "release",
+        alone: bool = False,
     ) -> AbstractAsyncContextManager[Worker]:
-        """A worker that claims until the block ends, and then drains without grace."""
+        """A worker that claims until the block ends, and then drains without grace; `alone`: what was set aside."""
         setting = Setting(
             resolve=self.handlers.get,
             events=self.events,
@@ -150,7 +151,7 @@ class Desk:
             overrides=overrides,
             unknown=unknown,
         )
-        return _working(store or self.store, Slots(groups), setting)
+        return _working(store or self.store, Slots(groups, alone=alone), setting)
 
     def of(self, kind: type[E]) -> list[E]:
         """The events of this kind that happened so far."""

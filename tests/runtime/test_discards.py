@@ -8,13 +8,16 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.runtime.desk import Desk, play
+from tests.runtime.desk import OWNER, Desk, play
 from tests.servers import until
 from treadle import Cancel, Job, current_job
 from treadle.core.job import JobView
+from treadle.core.outcomes import Released, SetAside, Verdict
 from treadle.core.states import State
 from treadle.errors import Expired, JobFailed, JobTimeout
 from treadle.hooks.events import JobCompleted, JobDiscarded
+from treadle.runtime.slots import Group
+from treadle.stores.contract import Demand, Settlement
 
 on_either = pytest.mark.parametrize("is_async", [True, False], ids=["loop", "thread"])
 
@@ -197,6 +200,76 @@ def test_one_that_does_not_end_is_cut_off_with_the_workers_grace(
     ended.set()
     assert view.state is State.DISCARDED
     assert "was cut off: its worker stops" in caplog.text
+
+
+# Jobs that ended without a worker
+
+
+async def set_aside(desk: Desk, name: str, deaths: int) -> str:
+    """The job, as its worker's parent leaves it."""
+    (job_id,) = await desk.put(name)
+    [claim] = await desk.store.claim(OWNER, [Demand(("default",), 1)])
+    await desk.store.settle(OWNER, [Settlement(claim, SetAside(deaths))])
+    return job_id
+
+
+ALONE = (Group(("default",), 1),)
+
+
+@on_either
+@pytest.mark.parametrize("tellings", [0, 2])
+@pytest.mark.parametrize("verdict", Verdict)
+def test_one_that_ended_without_a_worker_is_told_of_and_not_run(
+    verdict: Verdict,
+    tellings: int,
+    is_async: bool,  # noqa: FBT001
+) -> None:
+    seen: list[object] = []
+
+    def alert(job: Job, why: BaseException) -> None:
+        seen.extend([job.deaths, type(why), str(why)])
+
+    async def story(desk: Desk) -> JobView:
+        function = failing(ValueError("it ran"), is_async=is_async)
+        name = desk.job(function, expires=1.0, on_discard=[alert])
+        job_id = await set_aside(desk, name, int(verdict) + tellings)
+        async with desk.working(ALONE, alone=True):
+            [event] = await desk.until(JobDiscarded)
+        assert event.failure == verdict.failure
+        return await desk.view(job_id)
+
+    view = play(story)
+    assert view.state is State.DISCARDED
+    assert seen == [verdict.deaths, JobFailed, f"{verdict.failure.error_class}: {verdict.failure.message}"]
+
+
+def test_one_whose_on_discard_was_taken_away_meanwhile_is_discarded() -> None:
+    async def story(desk: Desk) -> JobView:
+        job_id = await set_aside(desk, desk.job(failing(ValueError(), is_async=True)), int(Verdict.LOST))
+        async with desk.working(ALONE, alone=True):
+            await desk.until(JobDiscarded)
+        return await desk.view(job_id)
+
+    assert play(story).state is State.DISCARDED
+
+
+def test_one_that_is_cut_off_while_it_is_told_of_waits_to_be_told_again() -> None:
+    async def story(desk: Desk) -> JobView:
+        began = asyncio.Event()
+
+        async def hangs(_: Job, __: BaseException) -> None:
+            began.set()
+            await asyncio.Event().wait()
+
+        job_id = await set_aside(desk, desk.job(failing(ValueError(), is_async=True), on_discard=[hangs]), 3)
+        async with desk.working(ALONE, alone=True):
+            await began.wait()
+        [claim] = await desk.store.claim(OWNER, [Demand(("default",), 1, alone=True)])
+        assert claim.job.deaths == Verdict.CRASHED
+        await desk.store.settle(OWNER, [Settlement(claim, Released())])
+        return await desk.view(job_id)
+
+    assert play(story).state is State.SUSPENDED
 
 
 # Jobs that expire

@@ -24,7 +24,7 @@ import msgspec
 from treadle.app.load import load_app
 from treadle.app.shown import shown_text
 from treadle.app.treadle import Treadle
-from treadle.app.worker import build_worker, helper_command, new_loop, registered_queues, reporting
+from treadle.app.worker import build_worker, helper_command, new_loop, registered_queues, reporting, telling_names
 from treadle.core.cron_entry import CronEntry
 from treadle.errors import ConfigError, StoreError
 from treadle.hooks.events import WorkerReady, WorkerStopped
@@ -122,7 +122,8 @@ class _Process:
 
     async def run(self) -> None:
         """Until it has drained."""
-        self._channel.send("ready", url=self._app.url, queues=registered_queues(self._app), crons=self._crons)
+        queues, tells = registered_queues(self._app), telling_names(self._app)
+        self._channel.send("ready", url=self._app.url, queues=queues, crons=self._crons, tells=tells)
         self._handle_signals()
         listening = asyncio.create_task(self._listen(), name="treadle line")
         listening.add_done_callback(self._heard_last)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from treadle.app.cron_declaration import CronDeclaration
 from treadle.app.function import Declaration, JobFunction
 from treadle.app.surface import Home
+from treadle.core.names import peerless
 from treadle.errors import ConfigError
 
 Registered = JobFunction[..., Any, Any]
@@ -30,10 +31,10 @@ class Registry:
         self._answers: dict[str, Entry] = {}
 
     def find(self, name: str) -> Entry | None:
-        """The entry that answers to a name, in any peer's spelling: `A::B`, `Elixir.A.B` and `A.B/1` are `A.B`."""
+        """The entry that answers to a name, in any peer's spelling."""
         found = self._answers.get(name)
         if found is None:
-            found = self._answers.get(name.replace("::", ".").removeprefix("Elixir.").partition("/")[0])
+            found = self._answers.get(peerless(name))
         return found
 
     def include(self, other: "Registry") -> None:

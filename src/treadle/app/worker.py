@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from treadle.app.place import place_of
 from treadle.app.surface import App
 from treadle.core.cron_entry import CronEntry
+from treadle.core.names import peerless
 from treadle.errors import ConfigError
 from treadle.hooks.events import Events, ServiceFailed
 from treadle.runtime.page import Page
@@ -39,6 +40,11 @@ def node_name(pid: int) -> str:
 def registered_queues(app: App) -> tuple[str, ...]:
     """Every queue that a registered job names."""
     return tuple(dict.fromkeys(handler.options.queue for handler in app.handlers.values()))
+
+
+def telling_names(app: App) -> list[str]:
+    """Every name that a job with an `on_discard` answers to, as `peerless` gives it."""
+    return sorted({peerless(name) for name, handler in app.handlers.items() if handler.on_discard})
 
 
 def build_worker(app: App, owner: str, slots: Slots, page: Page, *, helper: Sequence[str], stuck_limit: int) -> Worker:

@@ -1,5 +1,8 @@
 """What is to happen to a job after an attempt: computed here, once, and handed to the store as data."""
 
+from collections.abc import Mapping
+from enum import IntEnum
+
 import msgspec
 
 from treadle.core import backoff
@@ -124,6 +127,49 @@ def after_failure(job: Job, failure: Failure, *, jitter: float) -> Outcome:
 
 LOST = Failure("WorkerDied", "lost: its worker ended while it may have run, and it must not run again (rerun=False)")
 """Why a job with `rerun=False` ends that nobody can say of whether it ran."""
+CRASHED = Failure("WorkerDied", f"crashed its worker {DEATHS_ALLOWED} times")
+OVERRAN = Failure("JobTimeout", "its time-out passed and it could not be stopped; its worker was killed")
+
+
+class Verdict(IntEnum):
+    """How a job ended without a worker that could call its `on_discard`: it is set aside, with this as its deaths.
+
+    It is not run again: whoever claims it makes that call and discards it. The workers that die of it are counted on.
+    """
+
+    CRASHED = DEATHS_ALLOWED
+    OVERRAN = 100
+    LOST = 200
+
+    @classmethod
+    def of(cls, job: Job) -> "Verdict | None":
+        """The verdict on a claimed job; None for one that is to be run."""
+        return next((verdict for verdict in reversed(cls) if job.deaths >= verdict), None)
+
+    @property
+    def failure(self) -> Failure:
+        """Why the job ended."""
+        return _VERDICTS[self]
+
+    @classmethod
+    def told(cls, job: Job) -> Job:
+        """A claimed job as its `on_discard` sees it: without what no worker died of."""
+        verdict = cls.of(job)
+        return job if verdict is None else msgspec.structs.replace(job, deaths=verdict.deaths)
+
+    @property
+    def deaths(self) -> int:
+        """How many workers died while they ran the job alone, as far as its `on_discard` is told."""
+        return int(self) if self is Verdict.CRASHED else 0
+
+
+_VERDICTS: Mapping[Verdict, Failure] = {Verdict.CRASHED: CRASHED, Verdict.OVERRAN: OVERRAN, Verdict.LOST: LOST}
+
+
+def handed_over(end: Failure) -> SetAside:
+    """What becomes of a job that ended so without its worker, and that has an `on_discard`."""
+    # A plain number: what packs it for a store may know no others.
+    return SetAside(next(int(verdict) for verdict, failure in _VERDICTS.items() if failure == end))
 
 
 def after_death(job: Job, *, alone: bool) -> Outcome:
@@ -131,9 +177,15 @@ def after_death(job: Job, *, alone: bool) -> Outcome:
     if not job.rerun:
         return Discarded(LOST)
     deaths = job.deaths + alone
-    if deaths < DEATHS_ALLOWED:
-        return SetAside(deaths)
-    return Discarded(Failure("WorkerDied", f"crashed its worker {deaths} times"))
+    return SetAside(deaths) if deaths < DEATHS_ALLOWED else Discarded(CRASHED)
+
+
+def after_death_telling(job: Job, verdict: Verdict) -> Outcome:
+    """The outcome of a job whose worker died while it called its `on_discard`: three such calls are enough."""
+    if job.deaths + 1 - verdict < DEATHS_ALLOWED:
+        return SetAside(job.deaths + 1)
+    text = f"{verdict.failure.message}; its on_discard crashed {DEATHS_ALLOWED} workers more"
+    return Discarded(Failure(verdict.failure.error_class, text))
 
 
 def after_stop(job: Job) -> Outcome:
@@ -143,8 +195,7 @@ def after_stop(job: Job) -> Outcome:
 
 def after_overrun(job: Job, *, jitter: float) -> Outcome:
     """The outcome of a job whose worker had to be killed because the job let its time-out pass."""
-    failure = Failure("JobTimeout", "its time-out passed and it could not be stopped; its worker was killed")
-    return after_failure(job, failure, jitter=jitter)
+    return after_failure(job, OVERRAN, jitter=jitter)
 
 
 def _clean(text: str) -> str:

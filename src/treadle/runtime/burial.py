@@ -2,7 +2,17 @@
 
 from collections.abc import Callable, Sequence
 
-from treadle.core.outcomes import Discarded, Outcome, Released, after_death, after_overrun
+from treadle.core.names import peerless
+from treadle.core.outcomes import (
+    Discarded,
+    Outcome,
+    Released,
+    Verdict,
+    after_death,
+    after_death_telling,
+    after_overrun,
+    handed_over,
+)
 from treadle.errors import StoreUnavailable
 from treadle.hooks.events import ChildDied, Events
 from treadle.runtime.child import Child
@@ -24,7 +34,8 @@ async def bury(
 ) -> int:
     """Set aside what ran when it died by itself, settle what overran, give the rest back; how many were discarded.
 
-    What must not run again ends, however its process came to its end, unless it had not begun.
+    What must not run again ends, however its process came to its end, unless it had not begun. A job that ends here and
+    has an `on_discard` is set aside with its verdict instead, for a worker process that can call it.
 
     If this process dies on any line of it, what is not done yet is done by a rescue, which counts no death. So it is
     where the store is away and `give_up` says that this process must end: then it raises StoreUnavailable.
@@ -59,7 +70,13 @@ async def bury(
 def _settlements(child: Child, claims: Sequence[Claim], jitter: Callable[[], float]) -> list[Settlement]:
     ran = set(child.page.marks)
     outcomes = [(claim, _outcome(child, claim, jitter, ran=claim.mark in ran)) for claim in claims]
-    return [Settlement(claim, outcome) for claim, outcome in outcomes if outcome is not None]
+    return [Settlement(claim, _told(child, claim, outcome)) for claim, outcome in outcomes if outcome is not None]
+
+
+def _told(child: Child, claim: Claim, outcome: Outcome) -> Outcome:
+    if isinstance(outcome, Discarded) and Verdict.of(claim.job) is None and peerless(claim.job.name) in child.tells:
+        return handed_over(outcome.failure)
+    return outcome
 
 
 def _outcome(child: Child, claim: Claim, jitter: Callable[[], float], *, ran: bool) -> Outcome | None:
@@ -67,9 +84,11 @@ def _outcome(child: Child, claim: Claim, jitter: Callable[[], float], *, ran: bo
 
     The mark of a job that must not run again stands until the store has answered its settlement.
     """
+    by_itself = not child.overdue_mark and child.killed is None and not child.leaving and not child.recycled
+    if (verdict := Verdict.of(claim.job)) is not None:
+        return after_death_telling(claim.job, verdict) if ran and by_itself else Released()
     if child.overdue_mark and claim.mark == child.overdue_mark:
         return after_overrun(claim.job, jitter=jitter())
     if not claim.job.rerun:
         return after_death(claim.job, alone=child.alone) if ran else Released()
-    by_itself = not child.overdue_mark and child.killed is None and not child.leaving and not child.recycled
     return after_death(claim.job, alone=child.alone) if ran and by_itself else None

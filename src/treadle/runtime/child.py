@@ -22,11 +22,15 @@ from treadle.runtime.slots import Group
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What a child says when it has imported its app: the store's URL, the queues that its jobs name, its crontab."""
+    """What a child says when it has imported its app: the store's URL, the queues that its jobs name, its crontab.
+
+    `tells` are the names of the jobs that have an `on_discard`.
+    """
 
     url: str
     queues: tuple[str, ...]
     crons: tuple[CronEntry, ...] = ()
+    tells: frozenset[str] = frozenset()
 
 
 class Child:
@@ -40,6 +44,7 @@ class Child:
         self.index = index
         self.alone = alone
         self.owner: str | None = None
+        self.tells: frozenset[str] = frozenset()
         self.killed: str | None = None
         self.overdue_mark = 0
         self.leaving = False
@@ -77,7 +82,11 @@ class Child:
     async def ready(self) -> Ready | None:
         """Wait until it has imported its app; None where it ended instead."""
         message = await self.receive()
-        return None if message is None else msgspec.convert(message, Ready)
+        if message is None:
+            return None
+        ready = msgspec.convert(message, Ready)
+        self.tells = ready.tells
+        return ready
 
     def go(self, owner: str, node: str, *, apart: bool, quiet: bool) -> None:
         """Let it claim as this owner, which is enrolled, what it was told to serve.

@@ -26,14 +26,14 @@ class Discards:
     """Calls them one after the other, as long as the worker has time."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[bool]] = set()
         self._stopped = False
 
-    def call(self, handler: Handler, job: Job, error: BaseException, then: Callable[[], None]) -> None:
-        """Call what this job wants called with its error, and `then` whatever comes of it."""
+    def call(self, handler: Handler, job: Job, error: BaseException, then: Callable[[bool], None]) -> None:
+        """Call what this job wants called with its error, and `then`, which is told whether all was called."""
         if self._stopped:
             _tell_cut_off(job)
-            then()
+            then(False)
             return
         context = copy_context()
         context.run(enter, job)
@@ -47,20 +47,21 @@ class Discards:
         for task in self._tasks:
             task.cancel()
 
-    def _ended(self, then: Callable[[], None], task: "asyncio.Task[None]") -> None:
+    def _ended(self, then: Callable[[bool], None], task: "asyncio.Task[bool]") -> None:
         self._tasks.discard(task)
-        then()
+        then(not task.cancelled() and task.result())
 
 
-async def _call_all(handler: Handler, job: Job, error: BaseException) -> None:
+async def _call_all(handler: Handler, job: Job, error: BaseException) -> bool:
     for callback in handler.on_discard:
         try:
             await _call(callback, job, error, on_thread=not handler.is_async)
         except asyncio.CancelledError:
             _tell_cut_off(job)
-            return
+            return False
         except BaseException:  # noqa: BLE001 - user code: a SystemExit would end the worker's loop
             _log.exception("on_discard of job %s %s failed", job.name, job.id)
+    return True
 
 
 async def _call(callback: OnDiscard, job: Job, error: BaseException, *, on_thread: bool) -> None:

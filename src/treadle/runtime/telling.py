@@ -1,7 +1,17 @@
 """From an attempt's outcome to the event that says so."""
 
 from treadle.core.job import Job
-from treadle.core.outcomes import Cancelled, Completed, Discarded, Outcome, Released, Retried, SetAside, Snoozed
+from treadle.core.outcomes import (
+    Cancelled,
+    Completed,
+    Discarded,
+    Outcome,
+    Released,
+    Retried,
+    SetAside,
+    Snoozed,
+    Verdict,
+)
 from treadle.hooks import events
 
 
@@ -21,5 +31,7 @@ def tell(bus: events.Events, job: Job, outcome: Outcome, seconds: float) -> None
             bus.emit(events.JobCancelled(job=job, reason=reason, seconds=seconds))
         case Released():
             bus.emit(events.JobReleased(job=job, reason="its worker stops"))
+        case SetAside(deaths) if deaths >= Verdict.CRASHED:
+            bus.emit(events.JobReleased(job=job, reason="it ended without its worker; its on_discard is called next"))
         case SetAside():
             bus.emit(events.JobReleased(job=job, reason="its worker died; it runs alone next"))

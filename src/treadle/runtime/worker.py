@@ -13,6 +13,7 @@ from functools import partial
 from math import inf
 
 from treadle.core.outcomes import (
+    LOST,
     UNKNOWN_JOB_DELAY,
     Completed,
     Discarded,
@@ -20,7 +21,9 @@ from treadle.core.outcomes import (
     Outcome,
     Released,
     Retried,
+    Verdict,
     after_failure,
+    handed_over,
 )
 from treadle.errors import Expired, JobFailed, StoreError, UnknownJob
 from treadle.hooks.events import (
@@ -211,6 +214,9 @@ class Worker:
         self._page.marks[attempt.slot] = attempt.claim.mark
         attempt.started = self._setting.clock.steady()
         job, expires = attempt.claim.job, attempt.handler.options.expires
+        if (verdict := Verdict.of(job)) is not None:
+            self._discard(attempt, Discarded(verdict.failure), None, 0.0)
+            return False
         if expires is not None and job.waited > expires:
             text = f"expected to start within {expires:g} s of when it was due, got {job.waited:.1f} s"
             self._done(attempt, None, Expired(text))
@@ -237,8 +243,11 @@ class Worker:
             error = attempt.blamed(error)
         outcome = attempt.conclude(value, error, self._setting.jitter())
         seconds = self._setting.clock.steady() - attempt.started
-        if isinstance(outcome, Discarded) and attempt.handler.on_discard and attempt.stop is not Stop.SHUTDOWN:
-            self._call_discards(attempt, outcome, error, seconds)
+        if isinstance(outcome, Discarded) and attempt.stop is not Stop.SHUTDOWN:
+            self._discard(attempt, outcome, error, seconds)
+        elif outcome == Discarded(LOST) and attempt.handler.on_discard and self.beat_limit is not None:
+            # No time is left to call it: another process of a node will.
+            self._end(attempt, handed_over(LOST), seconds)
         else:
             self._end(attempt, outcome, seconds)
 
@@ -251,15 +260,19 @@ class Worker:
             self._count(done.outcome)
         self._settled(done, answer)
 
-    def _call_discards(self, attempt: Attempt, outcome: Discarded, error: BaseException | None, seconds: float) -> None:
+    def _discard(self, attempt: Attempt, outcome: Discarded, error: BaseException | None, seconds: float) -> None:
         """It keeps its slot, for it may have to run again if the process dies now, but its time has ended."""
+        if not attempt.handler.on_discard:
+            self._end(attempt, outcome, seconds)
+            return
         if attempt.deadline:
             self._deadlines.remove(attempt)
             attempt.deadline = 0.0
         if error is None or isinstance(error, FailedInProcess):
             error = JobFailed(f"{outcome.failure.error_class}: {outcome.failure.message}")
-        then = partial(self._end, attempt, outcome, seconds)
-        self._discards.call(attempt.handler, attempt.claim.job, error, then)
+        job, cut_off = Verdict.told(attempt.claim.job), Released() if Verdict.of(attempt.claim.job) else outcome
+        ended = partial(self._end, attempt, seconds=seconds)
+        self._discards.call(attempt.handler, job, error, lambda whole: ended(outcome=outcome if whole else cut_off))
 
     def _end(self, attempt: Attempt, outcome: Outcome | None, seconds: float) -> None:
         self._leave_slot(attempt)
