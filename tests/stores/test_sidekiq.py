@@ -282,3 +282,33 @@ def test_a_time_is_read_in_every_unit_that_was_ever_written(value: object) -> No
 @pytest.mark.parametrize("value", [None, True, "soon", float("nan"), float("inf"), 1e30, -1e30, [], {}, 10**400])
 def test_what_is_no_time_is_none(value: object) -> None:
     assert instant(value) is None
+
+
+# How long it is retried
+
+
+@pytest.mark.parametrize(
+    ("failed_at", "now", "last"),
+    [
+        (None, 5_000.0, False),
+        (1_000.0, 1_060.0, False),
+        (1_000.0, 1_060.5, True),
+        (1_500_000_000_000, 1.5e9 + 61, True),
+    ],
+)
+def test_an_attempt_that_begins_after_retry_for_is_the_last(failed_at: float | None, now: float, *, last: bool) -> None:
+    count = {} if failed_at is None else {"failed_at": failed_at, "retry_count": 1}
+    job = sidekiq.read(foreign(1, retry=True, retry_for=60, **count).encode(), "default", now=now)
+    assert (job.attempt >= job.max_attempts) is last
+
+
+@pytest.mark.parametrize("strange", ["60", True, None, [60], {"s": 60}])
+def test_a_retry_for_that_is_no_number_limits_nothing(strange: Any) -> None:  # noqa: ANN401 - any JSON
+    text = foreign(1, retry=True, retry_for=strange, failed_at=1.5, retry_count=1).encode()
+    assert sidekiq.read(text, "default", now=5e9).max_attempts == 26
+
+
+def test_retry_counts_beside_retry_for() -> None:
+    again = foreign(1, retry=3, retry_for=60, failed_at=1.5, retry_count=2).encode()
+    assert sidekiq.read(again, "default", now=2.0).attempt == 4
+    assert sidekiq.read(foreign(1, retry=3, retry_for=60).encode(), "default", now=2.0).max_attempts == 4

@@ -17,6 +17,7 @@ import msgspec
 from treadle.core.job import Job, NewJob
 from treadle.core.jsontext import dump, too_deep
 from treadle.core.outcomes import MESSAGE_LIMIT, Failure
+from treadle.stores.active_job import WRAPPERS, unwrapped
 from treadle.stores.exq_locks import own_policy
 from treadle.stores.members import Change, Mark, Segment, Spliced, members, splice, unchanged
 
@@ -69,6 +70,8 @@ class _Envelope(msgspec.Struct, rename={"name": "class"}):
     enqueued_at: Any = None
     tags: Any = None
     trd_job: Any = None
+    retry_for: Any = None
+    failed_at: Any = None
 
 
 class _Details(msgspec.Struct, rename={"name": "class"}):
@@ -83,6 +86,7 @@ class _Details(msgspec.Struct, rename={"name": "class"}):
     dead: Any = None
     backtrace: Any = None
     failed_at: Any = None
+    retry_for: Any = None
     enqueued_at: Any = None
     tags: Any = None
     trd_deaths: Any = None
@@ -113,6 +117,8 @@ def read(text: bytes, queue: str, deaths: int = 0, now: float = 0.0) -> Job:
     name, jid = given.name, given.jid
     if not name or not jid or not isinstance(name, str) or not isinstance(jid, str):
         raise Malformed("expected class and jid to be text")
+    if name in WRAPPERS and (carried := unwrapped(args)) is not None:
+        name, args = carried
     failures = given.retry_count
     # bool is an int: `true` would be read as one failure.
     attempt = failures + 2 if type(failures) is int else 1
@@ -120,11 +126,21 @@ def read(text: bytes, queue: str, deaths: int = 0, now: float = 0.0) -> Job:
     most, waited, at = attempts_of(given.retry), 0.0, given.enqueued_at
     if (type(at) is float or type(at) is int) and 0 < at < _LAST_MILLISECOND:
         waited = max(now - (at if at < MILLISECONDS_FROM else at / 1000), 0.0)
+    if given.retry_for is not None and _time_is_up(given, now):
+        most = min(most, max(attempt, 1))
     if given.tags is None and given.trd_job is None:
         return Job(jid, name, queue, args, max(attempt, 1), most, origin, deaths, True, waited)
     tags = tuple(str(tag) for tag in given.tags) if isinstance(given.tags, list) else ()
     rerun, meta = _own(given.trd_job)
     return Job(jid, name, queue, args, max(attempt, 1), most, origin, deaths, rerun, waited, tags, meta)
+
+
+def _time_is_up(given: "_Envelope | _Details", now: float) -> bool:
+    """Whether no attempt comes after this one, `retry_for` seconds after the first failure. Source: job_retry.rb."""
+    first, seconds = given.failed_at, given.retry_for
+    if type(first) not in (int, float) or type(seconds) not in (int, float):
+        return False
+    return bool((first if first < MILLISECONDS_FROM else first / 1000) + seconds < now)
 
 
 def _own(given: object) -> tuple[bool, dict[str, Any]]:
