@@ -69,7 +69,7 @@ def test_a_process_job_past_its_time_out_is_killed(bench: Bench) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_helper_outlives_its_node(bench: Bench, number: signal.Signals) -> None:
     bench.fill("toil", range(2), seconds=60.0)
-    node = bench.start(Plan(lease=1.0, grace=0.1))
+    node = bench.start(Plan(lease=3.0, grace=0.1))
     wait_until(lambda: len({line.what for line in bench.book.of("L")}) == 2, LIMIT, "the jobs run")
     helpers = {line.pid for line in bench.book.of("S")}
     node.send(number)

@@ -34,7 +34,7 @@ def _one_at_a_time(bench: Bench) -> None:
 
 @on_one_store
 def test_a_process_that_has_grown_too_large_is_replaced(bench: Bench) -> None:
-    node = bench.start(Plan(lease=1.0, recycle_rss=300)).works()
+    node = bench.start(Plan(lease=3.0, recycle_rss=300)).works()
     [first] = node.ready
     bench.fill("tick", range(3))
     bench.done(3)
@@ -49,7 +49,7 @@ def test_a_process_that_has_grown_too_large_is_replaced(bench: Bench) -> None:
 
 @on_one_store
 def test_a_long_job_ends_where_it_began_while_the_successor_runs_the_others(bench: Bench) -> None:
-    node, worn = _wearing(bench, Plan(lease=1.0, concurrency=2, recycle_after=FEW))
+    node, worn = _wearing(bench, Plan(lease=3.0, concurrency=2, recycle_after=FEW))
     wait_until(lambda: len(node.ready) == 2, LIMIT, "its successor works")
     [successor] = set(node.ready) - {worn}
     jobs = FEW + 1
@@ -72,7 +72,7 @@ def test_a_long_job_ends_where_it_began_while_the_successor_runs_the_others(benc
 @on_one_store
 def test_a_limit_over_the_node_holds_while_one_succeeds_the_other(bench: Bench) -> None:
     bench.enqueue(*(bench.new("hold", queue="slow", number=number, folder=str(bench.folder)) for number in (0, 1)))
-    node = bench.start(Plan(lease=1.0, limits={"slow": 1}, recycle_after=FEW))
+    node = bench.start(Plan(lease=3.0, limits={"slow": 1}, recycle_after=FEW))
     wait_until(lambda: bench.book.running, LIMIT, "the slow job runs")
     [first] = bench.book.running
     bench.fill("tick", range(2, 2 + FEW))
@@ -90,7 +90,7 @@ def test_a_limit_over_the_node_holds_while_one_succeeds_the_other(bench: Bench) 
 
 @on_one_store
 def test_a_worn_process_works_on_while_no_successor_can_be_started(bench: Bench) -> None:
-    node = bench.start(Plan(lease=1.0, recycle_after=FEW), app="tests.apps.faulty_start:app").works()
+    node = bench.start(Plan(lease=3.0, recycle_after=FEW), app="tests.apps.faulty_start:app").works()
     [worn] = node.ready
     (bench.folder / "broken").touch()
     bench.fill("tick", range(FEW))
@@ -106,7 +106,7 @@ def test_a_worn_process_works_on_while_no_successor_can_be_started(bench: Bench)
 
 @on_one_store
 def test_a_worn_process_that_dies_while_it_drains_is_buried_like_any_other(bench: Bench) -> None:
-    node, worn = _wearing(bench, Plan(lease=1.0, recycle_after=FEW))
+    node, worn = _wearing(bench, Plan(lease=3.0, recycle_after=FEW))
     wait_until(lambda: len(node.ready) == 2, LIMIT, "its successor works")
     os.kill(worn, signal.SIGKILL)
     [event] = bench.appear("ChildDied")
@@ -119,7 +119,7 @@ def test_a_worn_process_that_dies_while_it_drains_is_buried_like_any_other(bench
 
 @on_one_store
 def test_a_stop_does_not_wait_for_a_worn_process_longer_than_for_others(bench: Bench) -> None:
-    node, worn = _wearing(bench, Plan(lease=1.0, recycle_after=FEW, grace=0.5))
+    node, worn = _wearing(bench, Plan(lease=3.0, recycle_after=FEW, grace=0.5))
     wait_until(lambda: len(node.ready) == 2, LIMIT, "its successor works")
     node.send(signal.SIGTERM)
     assert node.ends(10.0) == 0
