@@ -112,6 +112,20 @@ class PostgresServer:
         (self.kill if immediate else self.stop)()
         self.start()
 
+    def standby(self) -> "PostgresServer":
+        """A hot standby of it, not started yet, to which it waits to have written what it confirms."""
+        other = PostgresServer(**self.options)
+        source = ("-h", "127.0.0.1", "-p", str(self.port), "-U", USER)
+        command = [_binary("pg_basebackup"), "-D", str(other.folder), "-R", "-X", "stream", "-c", "fast", *source]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=other.folder, **_account())
+        self.run("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.run("SELECT pg_reload_conf()")
+        return other
+
+    def promote(self) -> None:
+        """Make the primary of a standby."""
+        self.run("SELECT pg_promote()")
+
     def close(self) -> None:
         """End it and remove its folder."""
         self.kill()

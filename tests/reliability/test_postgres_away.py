@@ -5,7 +5,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from tests.postgres import PostgresServer
+from tests.postgres import USER, PostgresServer
 from tests.postgres_proxy import PostgresProxy
 from tests.reliability.bench import LIMIT, Bench
 from tests.servers import wait_until
@@ -111,3 +111,29 @@ def test_rows_that_a_program_holds_locked_stop_neither_claims_nor_settlements(be
         bench.done(20)
     assert node.stops() == 0
     bench.accounted(20)
+
+
+@pytest.mark.chaos
+def test_a_standby_that_is_promoted_is_worked_on_within_15_seconds(
+    bench: Bench, start_postgres: Callable[..., PostgresServer]
+) -> None:
+    server, jobs = start_postgres(), 1_000
+    database = server.fresh_database()
+    with server.standby() as standby:
+        hosts = ",".join(f"{host}:{port}" for host, port in (server.address, standby.address))
+        bench.move(f"postgresql://{USER}@{hosts}/{database}")
+        bench.fill("tick", range(jobs), seconds=0.02)
+        node = bench.start(Plan(lease=30.0)).works()
+        bench.done(200)
+        crash = bench.book.now
+        server.kill()
+        standby.promote()
+        promoted = bench.book.now
+        wait_until(lambda: bench.book.of("S")[-1].at > promoted, 15.0, "jobs run again")
+        # Completions that the standby had not heard of are made again.
+        wait_until(lambda: bench.completed == jobs, LIMIT, "all completions are recorded")
+        assert node.stops() == 0
+        assert bench.book.events("OwnersRescued") == bench.book.events("WorkerFenced") == []
+        late = {int(line.what) for line in bench.book.of("S") if crash - UNWRITTEN <= line.at <= promoted + 1}
+        assert {job for job, runs in bench.book.runs.items() if runs > 1} <= late
+        bench.accounted(jobs, faults=len(late))
