@@ -9,7 +9,7 @@ from treadle.core.nearest import did_you_mean
 from treadle.core.options import check_count, check_name
 from treadle.core.printable import one_line
 from treadle.errors import ConfigError, UnknownNode, UnknownQueue
-from treadle.stores.contract import ANY_QUEUE, Store, WorkerView
+from treadle.stores.contract import ANY_QUEUE, Ability, Store, WorkerView
 
 _TRIES = 16
 _PAUSE = 0.1
@@ -88,7 +88,8 @@ class Queues:
 
     async def _control(self, control: QueueControl) -> None:
         store = await self._app.astore()
-        if control.lasts:
+        foreign = Ability.SIGNALS in store.abilities and control.node is None and control.action in {"scale", "stop"}
+        if control.lasts or foreign:
             await store.control(control, _meant(control.queue, await self._known(store, await store.workers())))
             return
         tries = _TRIES

@@ -8,6 +8,9 @@ import msgspec
 EVERY_QUEUE = "*"
 """Stands for every queue there is at that moment."""
 
+EACH_NODE = "*"
+"""Every node by itself: what it is told ends with it."""
+
 QueueAction = Literal["pause", "resume", "scale", "start", "stop"]
 
 
@@ -30,7 +33,7 @@ class QueueControl(msgspec.Struct, frozen=True, kw_only=True, tag="queue"):
 
     def concerns(self, names: Container[str]) -> bool:
         """Whether a node that answers to these names is meant."""
-        return self.node is None or self.node in names
+        return self.node in {None, EACH_NODE} or self.node in names
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):

@@ -34,6 +34,9 @@ class Ability(StrEnum):
     PRIORITY = "priority"
     """Jobs of a lower `priority` are claimed first."""
 
+    SIGNALS = "signals"
+    """What queues are told is told to the nodes of foreign programs too, and obeyed by them."""
+
     HISTORY = "history"
     """Jobs that ended stay to be found until they are pruned or deleted: one that is not found is gone."""
 

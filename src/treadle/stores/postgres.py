@@ -48,7 +48,7 @@ from treadle.stores.contract import (
 from treadle.stores.lane import Lane
 from treadle.stores.polling import until_orders
 from treadle.stores.postgres_connection import Seat, Server, Session, server_at
-from treadle.stores.postgres_hearing import listener_of
+from treadle.stores.postgres_hearing import Signals, listener_of
 from treadle.stores.postgres_hints import Hints
 from treadle.stores.postgres_inserts import PATIENCE, Insert, check_kept
 from treadle.stores.postgres_lent import LentInserts, identity
@@ -81,7 +81,7 @@ class PostgresStore:
     """
 
     shape = Shape.MAPPING
-    abilities = frozenset({Ability.PRIORITY, Ability.HISTORY, Ability.TRANSACTIONS})
+    abilities = frozenset({Ability.PRIORITY, Ability.HISTORY, Ability.TRANSACTIONS, Ability.SIGNALS})
 
     def __init__(
         self,
@@ -226,8 +226,9 @@ class PostgresStore:
         await self._change(self._back, controls.control, control, queues)
 
     async def orders(self, since: str | None, *, wait: float) -> Orders:
-        """What workers were told since this position. Looked for, twice a second."""
-        return await until_orders(lambda: self._back.run(controls.orders, since), wait)
+        """What workers were told since this position, in our table and by Oban's signals. Looked for twice a second."""
+        self._listener.start()
+        return await until_orders(lambda: self._back.run(controls.orders, since, self._signals), wait)
 
     async def crontab(self) -> Crontab:
         """All the entries, and the server's clock."""
@@ -321,7 +322,8 @@ class PostgresStore:
         own_now = partial(self._threads.call, lambda seat: seat.run(identity))
         self._lent = LentInserts(self._server, own_now, partial(self._back.run, identity))
         self._bell = Bell(lambda: 0, alone=True)
-        self._listener = listener_of(self._server, self._bell, self._threads.call, self._clock)
+        self._signals = Signals()
+        self._listener = listener_of(self._server, self._bell, self._threads.call, self._clock, self._signals)
         self._hints = Hints(self._clock)
         self._desks = (self._listener, self._front, self._inserting, self._back, self._threads)
 

@@ -1,0 +1,94 @@
+"""Oban's signals to queues, as we read, obey and send them."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.stores.places import Postgres
+from treadle.core.controls import EACH_NODE, QueueControl
+from treadle.stores.oban_signals import control_of, signal_of
+
+
+@pytest.mark.parametrize(
+    ("message", "control"),
+    [
+        (
+            {"action": "pause", "queue": "mail", "ident": "any"},
+            QueueControl(action="pause", queue="mail", node=EACH_NODE),
+        ),
+        ({"action": "pause", "queue": "*"}, QueueControl(action="pause", queue="*", node=EACH_NODE)),
+        (
+            {"action": "pause", "queue": "mail", "ident": "Oban.web-1:7"},
+            QueueControl(action="pause", queue="mail", node="web-1:7"),
+        ),
+        ({"action": "resume", "queue": "*", "ident": "any"}, QueueControl(action="resume", queue="*")),
+        (
+            {"action": "scale", "queue": "mail", "ident": "any", "limit": 7, "refresh_interval": 5},
+            QueueControl(action="scale", queue="mail", limit=7),
+        ),
+        (
+            {"action": "start", "queue": "mail", "ident": "Oban.web-1", "limit": 2, "paused": False},
+            QueueControl(action="start", queue="mail", node="web-1", limit=2),
+        ),
+        ({"action": "stop", "queue": "mail", "ident": "any"}, QueueControl(action="stop", queue="mail")),
+        ({"action": "scale", "queue": "mail", "ident": "any"}, None),
+        ({"action": "scale", "queue": "mail", "limit": True}, None),
+        ({"action": "scale", "queue": "mail", "limit": -1}, None),
+        ({"action": "pkill", "job_id": 13}, None),
+        ({"action": "dance", "queue": "mail"}, None),
+        ({"action": "pause", "queue": 5}, None),
+        ({"action": "pause", "queue": "mail", "ident": 5}, None),
+        ({}, None),
+    ],
+)
+def test_a_signal_is_read(message: Mapping[str, Any], control: QueueControl | None) -> None:
+    assert control_of(message) == control
+
+
+@pytest.mark.parametrize(
+    ("control", "message"),
+    [
+        (QueueControl(action="pause", queue="*"), {"action": "pause", "queue": "*", "ident": "any"}),
+        (QueueControl(action="stop", queue="mail"), {"action": "stop", "queue": "mail", "ident": "any"}),
+        (
+            QueueControl(action="scale", queue="mail", limit=3),
+            {"action": "scale", "queue": "mail", "ident": "any", "limit": 3},
+        ),
+        (QueueControl(action="start", queue="mail"), None),
+        (QueueControl(action="pause", queue="mail", node="web-1"), None),
+    ],
+)
+def test_a_control_is_sent_to_the_nodes_of_oban(control: QueueControl, message: Mapping[str, Any] | None) -> None:
+    assert signal_of(control) == message
+
+
+def test_workers_hear_what_foreign_programs_tell_and_foreign_programs_what_we_tell(postgres_url: str) -> None:
+    async def story() -> None:
+        place = Postgres(postgres_url)
+        async with place.store() as store, await psycopg.AsyncConnection.connect(place.url, autocommit=True) as peer:
+            since = (await store.orders(None, wait=0.0)).position
+            await peer.execute('LISTEN "public.oban_signal"')
+            told: list[QueueControl] = []
+            while not told:
+                # Until it listens nothing is heard.
+                payload = json.dumps({"action": "scale", "queue": "mail", "ident": "any", "limit": 3})
+                await peer.execute("SELECT pg_notify('public.oban_signal', %s)", (payload,))
+                found = await store.orders(since, wait=0.5)
+                told += [order for order in found.orders if isinstance(order, QueueControl)]
+                since = found.position
+            assert told[0] == QueueControl(action="scale", queue="mail", limit=3)
+            await store.control(QueueControl(action="pause", queue="mail"), ["mail"])
+            async for notice in peer.notifies(timeout=10.0):
+                if '"pause"' in notice.payload:
+                    assert json.loads(notice.payload) == {"action": "pause", "queue": "mail", "ident": "any"}
+                    break
+            else:
+                raise AssertionError("nothing was told")
+            heard = (await store.orders(since, wait=2.0)).orders
+            assert QueueControl(action="pause", queue="mail", node=EACH_NODE) not in heard, "our own pause comes once"
+
+    asyncio.run(asyncio.wait_for(story(), 60))
