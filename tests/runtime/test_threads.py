@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any, NoReturn
 
 import pytest
@@ -282,6 +283,30 @@ def test_interruptions_that_race_with_the_ends_of_jobs_hit_the_right_one_or_nobo
     with switching_often():
         replies = on(limit, story)
     assert len({attempt for attempt, _, _ in replies.got}) == len(replies.got)
+
+
+@pytest.mark.timeout(30)
+def test_whether_jobs_were_interrupted_or_not_functions_can_be_traced() -> None:
+    async def story(runners: ThreadRunners, replies: Replies) -> None:
+        for done in range(300):
+            attempt = attempt_of(small)
+            runners.submit(attempt, replies)
+            runners.interrupt(attempt)
+            await replies.reach(done + 1)
+
+    on(1, story)
+    seen: list[str] = []
+
+    def tracer(frame: FrameType, _event: str, _arg: object) -> None:
+        seen.append(frame.f_code.co_name)
+
+    before = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        small()
+    finally:
+        sys.settrace(before)
+    assert seen[0] == "small"
 
 
 def test_an_abandoned_job_gives_its_place_up_and_is_never_heard_again() -> None:

@@ -31,6 +31,7 @@ class _Thread:
         self.ident = threading.get_ident()
         self.lock = threading.Lock()
         self.attempt: Attempt | None = None
+        self.interrupted = False
         self.abandoned = False
 
 
@@ -71,6 +72,7 @@ class ThreadRunners:
         with thread.lock:
             if thread.attempt is not attempt:
                 return False
+            thread.interrupted = True
             _raise_in(thread.ident)
             if attempt.waiting is not None:
                 attempt.waiting.cancel()
@@ -196,10 +198,23 @@ async def _caught(coroutine: Coroutine[Any, Any, object]) -> tuple[object, BaseE
 
 def _leave(thread: _Thread) -> None:
     with thread.lock:
-        _raise_in(thread.ident, clear=True)
+        if thread.interrupted:
+            _take(thread)
         thread.attempt = None
 
 
-def _raise_in(ident: int, *, clear: bool = False) -> None:
-    error = None if clear else ctypes.py_object(Interrupted)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), error)
+def _take(thread: _Thread) -> None:
+    """Have an interruption come here and now, in place of one that may be on its way.
+
+    Not taken back instead: Python 3.11 would go on looking for it, and no function that is traced would ever begin.
+    """
+    try:
+        _raise_in(thread.ident)
+        while True:
+            pass
+    except Interrupted:
+        thread.interrupted = False
+
+
+def _raise_in(ident: int) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Interrupted))
