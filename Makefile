@@ -18,7 +18,7 @@ demo: ## one job for every file of the standard library, a worker killed in the 
 
 test: ## every default test; ARGS="-k lease -x" narrows
 	@scripts/setup test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 interop: ## those of the tests that have a foreign program on the other side; two minutes at most
 	@scripts/setup test

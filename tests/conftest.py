@@ -5,21 +5,30 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.postgres import PgBouncer, PostgresServer
 from tests.postgres_proxy import PostgresProxy
 from tests.proxy import CutProxy
 from tests.servers import ProgramMissingError, RedisServer
 
+LONG_ONES = ("test_state_machine", "tests/reliability/", "tests/interop/", "tests/typing/", "tests/test_readme")
+
 # A deadline per example measures the machine, not the code.
-settings.register_profile("treadle", deadline=None, print_blob=True)
+# Explaining a failure traces every line: a state machine would spend its time-out on that and tell nothing.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink)
+settings.register_profile("treadle", deadline=None, print_blob=True, phases=PHASES)
 settings.load_profile("treadle")
 
 
 def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith("TREADLE_")]:
         del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Whole files go to a worker, in this order: at the end no worker is to wait for another's long ones.
+    items.sort(key=lambda item: next((place for place, name in enumerate(LONG_ONES) if name in item.nodeid), 99))
 
 
 @pytest.hookimpl(wrapper=True)
