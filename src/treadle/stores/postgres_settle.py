@@ -1,6 +1,6 @@
 """Give claims back with their outcomes on PostgreSQL: one statement for each kind of outcome, however many claims."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -63,25 +63,24 @@ def _settle(session: Session, settlements: Sequence[Settlement]) -> list[Settled
     plain = [s for s in completed if s.outcome == Completed()]
     recorded = [s for s in completed if s.outcome != Completed()]
     others = [s for s in by_id if not isinstance(s.outcome, Completed)]
-    done: set[int] = set()
+    rows: list[Any] = []
     if plain:
-        done.update(row[0] for row in session.rows("complete", _claims(plain)))
+        rows += session.rows("complete", _claims(plain))
     if recorded:
-        done.update(complete_recorded(session, recorded))
+        rows += complete_recorded(session, recorded)
     if others:
-        values = {"settlements": _encode([_other(s) for s in others]).decode()}
-        done.update(row[0] for row in session.rows("settle", values))
-    answers = _misses(session, [s for s in by_id if _row(s) not in done])
+        rows += session.rows("settle", {"settlements": _encode([_other(s) for s in others]).decode()})
+    # By row and claim: a batch may hold an older claim of the same job too.
+    done = {(str(job_id), claim) for job_id, claim in rows}
+    answers = _misses(session, [s for s in by_id if s.claim.key not in done])
     return [answers.get(s.claim.key, APPLIED) for s in settlements]
 
 
-def complete_recorded(session: Session, settlements: Sequence[Settlement]) -> Iterable[int]:
-    """Complete jobs whose values are kept, durably; the rows that were."""
+def complete_recorded(session: Session, settlements: Sequence[Settlement]) -> list[Any]:
+    """Complete jobs whose values are kept, durably; the rows and claims that were."""
     results = [s.outcome.result for s in settlements if isinstance(s.outcome, Completed)]
     terms = [recorded_term(value or b"null") for value in results]
-    return [
-        row[0] for row in session.rows("complete_recorded", {**_claims(settlements), "values": results, "terms": terms})
-    ]
+    return session.rows("complete_recorded", {**_claims(settlements), "values": results, "terms": terms})
 
 
 def _misses(session: Session, missed: Sequence[Settlement]) -> dict[tuple[str, str], Settled]:

@@ -3,6 +3,7 @@
 # ruff: noqa: D103 - the name of a check is its promise
 
 from treadle.core.outcomes import (
+    COMPLETED,
     Cancelled,
     Completed,
     Discarded,
@@ -73,6 +74,17 @@ async def a_miss_concerns_that_claim_alone(place: Place) -> None:
         await bench.end([lost], Released())
         await bench.take(1)
         expect(await bench.end([lost, *kept]), ["repeated", "applied", "applied"], "its neighbours are settled")
+
+
+async def two_claims_of_one_job_in_a_batch_are_answered_each_for_itself(place: Place) -> None:
+    async with place.store() as store:
+        bench = await Bench(store).enroll()
+        for outcome in (COMPLETED, Completed(b"7"), Discarded(FAILURE)):
+            await bench.put()
+            first = await bench.take_one()
+            await bench.end([first], Released())
+            second = await bench.take_one()
+            expect(await bench.end([first, second], outcome), ["repeated", "applied"], "only the second claim is held")
 
 
 async def who_gave_up_a_claim_settles_nothing(place: Place) -> None:

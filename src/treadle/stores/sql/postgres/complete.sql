@@ -5,8 +5,8 @@ done AS (
   UPDATE {schema}.oban_jobs j SET state = 'completed', completed_at = timezone('UTC', now())
   FROM quick CROSS JOIN unnest(%(ids)s::bigint[], %(claims)s::text[]) AS g(id, claim)
   WHERE j.id = g.id AND (j.state = 'executing') IS TRUE AND j.attempted_by[3] = g.claim
-  RETURNING j.id
+  RETURNING j.id, g.claim
 ),
 cleared AS (DELETE FROM {schema}.treadle_suspects s USING done d WHERE s.job_id = d.id),
 unasked AS (DELETE FROM {schema}.treadle_cancels c USING done d WHERE c.job_id = d.id)
-SELECT id FROM done
+SELECT id, claim FROM done

@@ -5,7 +5,7 @@ WITH done AS (
   FROM unnest(%(ids)s::bigint[], %(claims)s::text[], %(values)s::bytea[], %(terms)s::text[])
     AS g(id, claim, value, term)
   WHERE j.id = g.id AND (j.state = 'executing') IS TRUE AND j.attempted_by[3] = g.claim
-  RETURNING j.id, g.value
+  RETURNING j.id, g.claim, g.value
 ),
 kept AS (
   INSERT INTO {schema}.treadle_results (job_id, value, stored_at) SELECT id, value, timezone('UTC', now()) FROM done
@@ -13,4 +13,4 @@ kept AS (
 ),
 cleared AS (DELETE FROM {schema}.treadle_suspects s USING done d WHERE s.job_id = d.id),
 unasked AS (DELETE FROM {schema}.treadle_cancels c USING done d WHERE c.job_id = d.id)
-SELECT id FROM done
+SELECT id, claim FROM done

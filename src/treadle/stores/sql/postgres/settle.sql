@@ -26,7 +26,7 @@ done AS (
       1 + CASE WHEN jsonb_typeof(j.meta->'snoozed') = 'number' THEN (j.meta->>'snoozed')::numeric ELSE 0 END)
       ELSE j.meta END
   FROM held h WHERE j.id = h.id
-  RETURNING j.id, j.queue, j.state
+  RETURNING j.id, h.claim, j.queue, j.state
 ),
 marked AS (
   INSERT INTO {schema}.treadle_settled (job_id, claim, settled_at)
@@ -46,4 +46,4 @@ told AS (
   SELECT pg_notify('{channel}', json_build_object('queue', queue)::text)
   FROM (SELECT DISTINCT queue FROM done WHERE state = 'available') AS waiting
 )
-SELECT id FROM done WHERE (SELECT count(*) FROM told) >= 0
+SELECT id, claim FROM done WHERE (SELECT count(*) FROM told) >= 0
