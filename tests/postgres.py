@@ -13,7 +13,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
-from tests.servers import PORT_ATTEMPTS, SERVER_DEADLINE, ProgramMissingError, free_port, wait_until
+from tests.servers import PORT_ATTEMPTS, SERVER_DEADLINE, ProgramMissingError, end, free_port, wait_until
 
 DATABASES = 48  # of a server: one a test, then over again
 USER = "treadle"
@@ -149,7 +149,7 @@ class PostgresServer:
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
-        _end(process, number)
+        end(process, number)
 
 
 class PgBouncer:
@@ -183,7 +183,7 @@ class PgBouncer:
 
     def close(self) -> None:
         process, self._process = self._process, None
-        _end(process, signal.SIGTERM)
+        end(process, signal.SIGTERM)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -249,15 +249,3 @@ def _answers(url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
-
-
-def _end(process: "subprocess.Popen[bytes] | None", number: signal.Signals) -> None:
-    if process is None:
-        return
-    process.send_signal(number)
-    process.send_signal(signal.SIGCONT)
-    try:
-        process.wait(SERVER_DEADLINE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

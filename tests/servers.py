@@ -219,15 +219,20 @@ class RedisServer:
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(number)
-        process.send_signal(signal.SIGCONT)
-        try:
-            process.wait(SERVER_DEADLINE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, number)
+
+
+def end(process: "subprocess.Popen[bytes] | None", number: signal.Signals) -> None:
+    """End a server's process by this signal, though it were frozen; one that does not end in time is killed."""
+    if process is None:
+        return
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+    try:
+        process.wait(SERVER_DEADLINE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def redis_binary() -> str:
