@@ -20,7 +20,7 @@ from treadle.core.states import State
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
 from treadle.hooks.events import JobInserted
 from treadle.hooks.middleware import InsertNext
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 from treadle.supervise.clock import SystemClock
 
 

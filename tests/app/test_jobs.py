@@ -13,7 +13,7 @@ from treadle.core.job import JobView
 from treadle.core.states import State
 from treadle.errors import ArgumentError, ConfigError
 from treadle.hooks.events import JobCompleted, JobUnknown
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from tests.servers import until
 from treadle import Treadle
 from treadle.errors import BlockingCall, ConfigError, UnknownNode, UnknownQueue
-from treadle.stores.contract import WorkerView
+from treadle.stores.views import WorkerView
 
 
 @pytest.fixture(params=["sqlite", "redis"])

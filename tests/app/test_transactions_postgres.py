@@ -22,7 +22,7 @@ from treadle import Treadle, Unique
 from treadle.app.handle import Handle
 from treadle.core.states import State
 from treadle.errors import ConfigError
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 
 
 class Scope(NamedTuple):

@@ -11,7 +11,8 @@ from treadle import Snooze, Treadle
 from treadle.core.job import NewJob
 from treadle.core.outcomes import Discarded, Failure, Outcome, Released, SetAside
 from treadle.hooks.events import JobDiscarded, JobRetried, JobSnoozed
-from treadle.stores.contract import Claim, Demand, Settlement, Store
+from treadle.stores.claim import Claim, Demand, Settlement
+from treadle.stores.contract import Store
 
 URL, STEP, SIZE = sys.argv[1], sys.argv[2], int(sys.argv[3])
 OWNER = "host:1:a"

@@ -11,7 +11,7 @@ from tests.cli.conftest import Shell
 from treadle.cli.demo_jobs import measured
 from treadle.cli.demo_report import Report, Start, problems
 from treadle.core.states import State
-from treadle.stores.contract import Result
+from treadle.stores.views import Result
 
 
 @pytest.mark.timeout(180)

@@ -20,7 +20,7 @@ from treadle.core.outcomes import (
     Snoozed,
 )
 from treadle.core.states import FINAL, MEANINGS, MOVES, WAITING, State
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 from treadle.testing.checks.bench import Bench
 
 FAILURE = Failure("ValueError", "no such user")

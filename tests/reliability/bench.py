@@ -20,7 +20,7 @@ from treadle.core.arguments import Shape
 from treadle.core.job import JobView, NewJob
 from treadle.core.jsontext import dump
 from treadle.runtime.plan import Plan
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 
 ROOT = Path(__file__).parent.parent.parent
 APP = "tests.apps.faulty_jobs:app"

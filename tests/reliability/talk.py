@@ -12,7 +12,7 @@ from tests.reliability.bench import LIMIT, ROOT
 from treadle import Treadle
 from treadle.core.arguments import Shape
 from treadle.core.job import JobView, NewJob
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 
 APP = "tests.apps.talking_jobs:app"
 

@@ -7,7 +7,7 @@ from tests.servers import wait_until
 from treadle.core.outcomes import UNKNOWN_JOB_DELAY
 from treadle.core.states import State
 from treadle.runtime.plan import Plan
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 
 EACH = 60
 

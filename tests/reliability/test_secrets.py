@@ -8,7 +8,7 @@ import pytest
 
 from tests.reliability.talk import APP, Talk
 from treadle import Treadle
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 
 CANARY = "canary-4711"
 SECRETS: dict[str, Any] = {

@@ -23,7 +23,9 @@ from treadle.runtime.page import new_page
 from treadle.runtime.setting import Setting
 from treadle.runtime.slots import Group, Slots
 from treadle.runtime.worker import Worker
-from treadle.stores.contract import Claim, Consumes, JobQuery, Store
+from treadle.stores.claim import Claim
+from treadle.stores.contract import Consumes, Store
+from treadle.stores.job_query import JobQuery
 from treadle.stores.sqlite import SqliteStore
 from treadle.supervise.clock import SystemClock
 

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from treadle.errors import StoreUnavailable
-from treadle.stores.contract import Claim, Demand, Settled, Settlement, Store, Watch
+from treadle.stores.claim import Claim, Demand, Settled, Settlement
+from treadle.stores.contract import Store, Watch
 
 
 class Door:

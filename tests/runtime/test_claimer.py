@@ -13,7 +13,7 @@ from treadle.errors import StoreError
 from treadle.hooks.current import current_job
 from treadle.hooks.events import JobCompleted, StoreFound, StoreLost, WorkerFenced
 from treadle.runtime.slots import Group
-from treadle.stores.contract import Demand
+from treadle.stores.claim import Demand
 
 LONG = 20.0
 

@@ -7,7 +7,7 @@ from tests.loops import NoWaitLoop
 from treadle.core.controls import CancelRequest, Order, QueueControl
 from treadle.errors import StoreUnavailable
 from treadle.runtime.courier import Courier
-from treadle.stores.contract import Orders
+from treadle.stores.views import Orders
 
 ONE, TWO, THREE = (QueueControl(action="pause", queue=queue) for queue in "abc")
 

@@ -17,7 +17,7 @@ from treadle.core.states import State
 from treadle.errors import Expired, JobFailed, JobTimeout
 from treadle.hooks.events import JobCompleted, JobDiscarded
 from treadle.runtime.slots import Group
-from treadle.stores.contract import Demand, Settlement
+from treadle.stores.claim import Demand, Settlement
 
 on_either = pytest.mark.parametrize("is_async", [True, False], ids=["loop", "thread"])
 

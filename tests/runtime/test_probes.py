@@ -18,7 +18,7 @@ from treadle.runtime.health import Health
 from treadle.runtime.listener import Answer
 from treadle.runtime.plan import Plan
 from treadle.runtime.probes import QUEUES_KEPT, Probes
-from treadle.stores.contract import QueueView
+from treadle.stores.views import QueueView
 
 PLAN = Plan()
 REFERENCE = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text()

@@ -18,7 +18,7 @@ from treadle.core.job import Job
 from treadle.core.outcomes import Cancelled, Completed, Discarded, Outcome, Retried, Snoozed
 from treadle.runtime.attempt import Attempt, Interrupted, Stop
 from treadle.runtime.processes import ProcessDied, ProcessRunners
-from treadle.stores.contract import Claim
+from treadle.stores.claim import Claim
 
 
 def command(app: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from treadle.errors import StoreError
 from treadle.hooks.events import Event, Events, StoreFound, StoreLost
 from treadle.runtime.patience import FIRST, MOST, Patience
 from treadle.runtime.settler import BATCH, DELAY, FULL, REFUSED, Settler
-from treadle.stores.contract import APPLIED, Claim, Settled, Settlement
+from treadle.stores.claim import APPLIED, Claim, Settled, Settlement
 from treadle.testing.checks.bench import Bench
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from treadle.errors import ConfigError
 from treadle.runtime.page import Page, new_page
 from treadle.runtime.plan import Plan
 from treadle.runtime.slots import Group, Slots
-from treadle.stores.contract import Claim, Demand
+from treadle.stores.claim import Claim, Demand
 
 GROUPS = (Group(("a", "b"), 2), Group(("c",), 1))
 

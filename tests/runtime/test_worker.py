@@ -20,7 +20,7 @@ from treadle.hooks.events import (
 )
 from treadle.runtime.handler import RESULT_LIMIT
 from treadle.runtime.slots import Group
-from treadle.stores.contract import Result
+from treadle.stores.views import Result
 
 LONG = 20.0
 ONE = Group(("default",), 1)

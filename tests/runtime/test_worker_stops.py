@@ -23,7 +23,7 @@ from treadle.hooks.events import (
     JobStuck,
 )
 from treadle.runtime.slots import Group
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 
 LONG = 20.0
 ONE = Group(("default",), 1)

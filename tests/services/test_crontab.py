@@ -13,7 +13,8 @@ from treadle.core.states import State
 from treadle.core.uniqueness import Arguments, Unique, Uniqueness
 from treadle.hooks.events import CronFired, CronMissed, Event, Events, JobConflicted, StoreWarning
 from treadle.services.crontab import DECLARE_EVERY, EVERY, Ticker, crontab
-from treadle.stores.contract import JobQuery, Store
+from treadle.stores.contract import Store
+from treadle.stores.job_query import JobQuery
 from treadle.testing.checks.bench import Bench
 
 

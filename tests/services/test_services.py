@@ -14,7 +14,8 @@ from treadle.services import pruner as pruning
 from treadle.services import rescuer as rescuing
 from treadle.services import restamper as restamping
 from treadle.services import stager as staging
-from treadle.stores.contract import JobQuery, Store
+from treadle.stores.contract import Store
+from treadle.stores.job_query import JobQuery
 from treadle.supervise.periodic import Periodic
 from treadle.testing.checks.bench import OTHER, Bench
 

@@ -38,7 +38,9 @@ from treadle.core.states import State
 from treadle.core.uniqueness import Arguments, Unique, Uniqueness
 from treadle.errors import Fenced, NotEnrolled
 from treadle.stores.borrowed.recognise import borrow
-from treadle.stores.contract import Claim, Demand, JobQuery, Settlement, Store
+from treadle.stores.claim import Claim, Demand, Settlement
+from treadle.stores.contract import Store
+from treadle.stores.job_query import JobQuery
 from treadle.stores.ticks import Firing
 
 T = TypeVar("T")

@@ -21,9 +21,10 @@ from treadle.core.outcomes import (
     SetAside,
     Snoozed,
 )
-from treadle.stores.contract import Claim, Demand, OwnerReport
+from treadle.stores.claim import Claim, Demand
 from treadle.stores.redis import RedisStore
 from treadle.stores.redis_scripts import script
+from treadle.stores.views import OwnerReport
 from treadle.supervise.clock import SystemClock
 
 OWNER = "host:1:aaaaaaaaaaaa"

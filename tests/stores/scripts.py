@@ -11,7 +11,7 @@ import asyncio, os, sys, threading
 from treadle.core.job import NewJob
 from treadle.core.outcomes import COMPLETED
 from treadle.errors import StoreError, StoreFull, StoreUnavailable, Unconfirmed
-from treadle.stores.contract import Demand, Settlement
+from treadle.stores.claim import Demand, Settlement
 from treadle.stores.sqlite import SqliteStore
 from treadle.supervise.clock import SystemClock
 

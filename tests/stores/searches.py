@@ -7,7 +7,7 @@ from tests.core.queries import NOON
 from treadle.core.job import JobView
 from treadle.core.states import State
 from treadle.stores import sql_search
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 from treadle.stores.oban import stamp
 from treadle.stores.sql_search import Table, Where
 

@@ -27,7 +27,8 @@ from treadle.core.outcomes import (
 )
 from treadle.core.states import State
 from treadle.errors import ArgumentError, StoreError
-from treadle.stores.contract import JobQuery, Settlement
+from treadle.stores.claim import Settlement
+from treadle.stores.job_query import JobQuery
 from treadle.stores.postgres_hints import Hints
 from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock

@@ -14,8 +14,11 @@ from treadle import Treadle
 from treadle.core.outcomes import Completed, Discarded, SetAside
 from treadle.core.states import State
 from treadle.errors import ResultGone
-from treadle.stores.contract import Demand, JobQuery, OwnerReport, Store
+from treadle.stores.claim import Demand
+from treadle.stores.contract import Store
 from treadle.stores.erlang import recorded
+from treadle.stores.job_query import JobQuery
+from treadle.stores.views import OwnerReport
 from treadle.testing.checks.bench import FAILURE, OTHER, OWNER, SHORT, Bench
 
 AGES = dict.fromkeys((State.COMPLETED, State.DISCARDED, State.CANCELLED), SHORT)

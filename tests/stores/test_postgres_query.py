@@ -17,7 +17,7 @@ from treadle.core.query import Where
 from treadle.core.query_match import matches
 from treadle.core.query_parser import parse
 from treadle.stores import migrations
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 from treadle.stores.postgres_connection import Link, Session
 from treadle.stores.postgres_query import PostgresTable, where_of
 from treadle.stores.sql_search import Window

@@ -7,8 +7,8 @@ import pytest
 import redis
 
 from tests.stores.redis_desk import OWNER, claim, foreign, new, peer, report, run_with
-from treadle.stores.contract import QueueView, WorkerView
 from treadle.stores.redis import RedisStore
+from treadle.stores.views import QueueView, WorkerView
 from treadle.supervise.clock import SystemClock
 
 FOREIGN = "web-1:7:abc"

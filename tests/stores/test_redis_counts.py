@@ -5,9 +5,9 @@ from collections.abc import Callable
 from tests.servers import RedisServer
 from tests.stores.redis_desk import OWNER, claim, foreign, new, peer, run_with
 from treadle.core.states import State
-from treadle.stores.contract import ANY_QUEUE
 from treadle.stores.redis import RedisStore
 from treadle.stores.redis_jobs import SPLIT_LIMIT
+from treadle.stores.views import ANY_QUEUE
 from treadle.supervise.clock import SystemClock
 
 MANY = 200_000

@@ -11,8 +11,10 @@ from tests.stores.places import ManualClock
 from tests.stores.redis_desk import FAILURE, OWNER, claim, foreign, new, peer, report, run_with
 from treadle.core.outcomes import COMPLETED, Discarded, Outcome, Retried
 from treadle.core.states import State
-from treadle.stores.contract import Finding, JobQuery, Settlement
+from treadle.stores.claim import Settlement
+from treadle.stores.job_query import JobQuery
 from treadle.stores.redis import RedisStore
+from treadle.stores.views import Finding
 from treadle.supervise.clock import SystemClock
 
 

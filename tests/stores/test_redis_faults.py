@@ -31,7 +31,7 @@ from treadle.core.outcomes import (
     Retried,
 )
 from treadle.errors import Fenced, NotEnrolled, StoreError, StoreFull, StoreUnavailable
-from treadle.stores.contract import Settlement
+from treadle.stores.claim import Settlement
 from treadle.stores.redis import RedisStore
 from treadle.supervise.clock import SystemClock
 

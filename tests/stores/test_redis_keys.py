@@ -23,7 +23,7 @@ from treadle.core.outcomes import (
     SetAside,
 )
 from treadle.errors import NotEnrolled, StoreError
-from treadle.stores.contract import Demand, Settlement
+from treadle.stores.claim import Demand, Settlement
 from treadle.stores.redis import RedisStore
 
 

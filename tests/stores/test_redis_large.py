@@ -16,7 +16,8 @@ PROGRAM = """
 import asyncio, resource, sys
 import msgspec
 from treadle.core.outcomes import Failure, Retried
-from treadle.stores.contract import Demand, OwnerReport, Settlement
+from treadle.stores.claim import Demand, Settlement
+from treadle.stores.views import OwnerReport
 from treadle.stores.redis import RedisStore
 from treadle.supervise.clock import SystemClock
 

@@ -10,7 +10,8 @@ from treadle.core.jsontext import load_json
 from treadle.core.outcomes import COMPLETED, Failure, Retried
 from treadle.core.states import State
 from treadle.stores import sidekiq
-from treadle.stores.contract import Demand, JobQuery, Settlement
+from treadle.stores.claim import Demand, Settlement
+from treadle.stores.job_query import JobQuery
 from treadle.stores.redis import RedisStore
 
 CORPUS = list(MALFORMED.values())

@@ -13,7 +13,8 @@ from tests.stores.redis_desk import OWNER, foreign, new, peer, run_with
 from treadle.core.query_parser import parse
 from treadle.core.states import State
 from treadle.errors import QueryError
-from treadle.stores.contract import Demand, JobQuery
+from treadle.stores.claim import Demand
+from treadle.stores.job_query import JobQuery
 from treadle.stores.redis import RedisStore
 from treadle.stores.redis_query import PAGE, PAGE_BYTES
 
@@ -120,7 +121,7 @@ def test_a_cursor_of_another_store_is_refused(redis_url: str) -> None:
 PROGRAM = """
 import asyncio, resource, sys
 from treadle.core.query_parser import parse
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 from treadle.stores.redis import RedisStore
 from treadle.supervise.clock import SystemClock
 

@@ -31,7 +31,7 @@ from treadle.core.outcomes import (
     Snoozed,
 )
 from treadle.errors import StoreUnavailable, Unconfirmed
-from treadle.stores.contract import Settlement
+from treadle.stores.claim import Settlement
 from treadle.stores.redis import RedisStore
 from treadle.stores.redis_scripts import script
 from treadle.stores.ticks import Firing

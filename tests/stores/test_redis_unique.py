@@ -12,7 +12,8 @@ from tests.stores.redis_desk import FAILURE, OWNER, claim, foreign, load_scripts
 from treadle.core.outcomes import COMPLETED, Discarded, Outcome, Retried, Snoozed
 from treadle.core.uniqueness import Unique, Uniqueness
 from treadle.errors import ConfigError
-from treadle.stores.contract import JobQuery, Settlement
+from treadle.stores.claim import Settlement
+from treadle.stores.job_query import JobQuery
 from treadle.stores.redis import RedisStore
 from treadle.stores.redis_scripts import script
 

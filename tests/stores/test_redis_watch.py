@@ -12,7 +12,7 @@ from tests.stores.redis_desk import OWNER, foreign, new, open_store, peer, run_w
 from treadle.core.outcomes import Completed, Released, SetAside
 from treadle.core.states import State
 from treadle.errors import StoreUnavailable
-from treadle.stores.contract import Claim, Demand, Settlement
+from treadle.stores.claim import Claim, Demand, Settlement
 from treadle.stores.redis import RedisStore
 
 QUEUES = ("one", "two", "three", "four", "mail")

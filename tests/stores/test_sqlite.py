@@ -12,7 +12,9 @@ from treadle.core.job import NewJob
 from treadle.core.outcomes import Cancelled, Completed, Failure, Outcome, Released, Retried, SetAside, Snoozed
 from treadle.core.states import State
 from treadle.errors import ArgumentError
-from treadle.stores.contract import JobQuery, Result, Settled, Settlement
+from treadle.stores.claim import Settled, Settlement
+from treadle.stores.job_query import JobQuery
+from treadle.stores.views import Result
 from treadle.testing.checks.bench import FAILURE, LONG, OTHER, OWNER, Bench, ids
 
 # What Elixir's Oban.Migrations.SQLite makes (Oban 2.23.1 through ecto_sqlite3).

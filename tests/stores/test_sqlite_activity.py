@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.stores.places import SqliteFile, beside
-from treadle.stores.contract import OwnerReport, QueueView, Store
+from treadle.stores.contract import Store
 from treadle.stores.sqlite_activity import COUNTED
+from treadle.stores.views import OwnerReport, QueueView
 from treadle.testing.checks.bench import OTHER, OWNER, Bench
 
 Story = Callable[[SqliteFile, Store], Awaitable[None]]

@@ -21,7 +21,7 @@ from treadle.core.query_parser import parse
 from treadle.core.states import State
 from treadle.errors import QueryError
 from treadle.stores import sql_search
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 from treadle.stores.sql_search import CHUNK, WINDOW, Table
 from treadle.stores.sqlite_jobs import act
 from treadle.stores.sqlite_query import SqliteTable, where_of

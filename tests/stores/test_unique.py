@@ -22,7 +22,8 @@ from treadle.core.outcomes import COMPLETED
 from treadle.core.states import State
 from treadle.core.uniqueness import Arguments, Unique, Uniqueness
 from treadle.stores.borrowed.recognise import borrow
-from treadle.stores.contract import JobQuery, Store
+from treadle.stores.contract import Store
+from treadle.stores.job_query import JobQuery
 from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock
 from treadle.testing.checks.bench import Bench

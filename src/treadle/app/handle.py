@@ -9,7 +9,9 @@ from treadle.app.unserved import Patience
 from treadle.core.job import Inserted
 from treadle.core.states import State
 from treadle.errors import ConfigError, JobCancelled, JobFailed, ResultGone
-from treadle.stores.contract import Ability, JobQuery, Result
+from treadle.stores.contract import Ability
+from treadle.stores.job_query import JobQuery
+from treadle.stores.views import Result
 
 T = TypeVar("T")
 

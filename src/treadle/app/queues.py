@@ -9,7 +9,8 @@ from treadle.core.nearest import did_you_mean
 from treadle.core.options import check_count, check_name
 from treadle.core.printable import one_line
 from treadle.errors import ConfigError, UnknownNode, UnknownQueue
-from treadle.stores.contract import ANY_QUEUE, Ability, Store, WorkerView
+from treadle.stores.contract import Ability, Store
+from treadle.stores.views import ANY_QUEUE, WorkerView
 
 _TRIES = 16
 _PAUSE = 0.1

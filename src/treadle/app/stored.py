@@ -9,7 +9,7 @@ from treadle.core.found import Page
 from treadle.core.options import check_count, check_seconds
 from treadle.core.query import EVERY_JOB
 from treadle.errors import QueryError
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 
 LIMIT = 50
 WITHIN = 10.0

@@ -20,7 +20,8 @@ from treadle.core.states import State
 from treadle.errors import ConfigError
 from treadle.hooks.middleware import AroundInsert, InsertNext
 from treadle.services.crontab import Ticker
-from treadle.stores.contract import JobQuery, Store
+from treadle.stores.contract import Store
+from treadle.stores.job_query import JobQuery
 from treadle.stores.sqlite import SqliteStore
 from treadle.supervise.clock import ManualClock
 from treadle.supervise.portal import Portal

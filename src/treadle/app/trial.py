@@ -25,7 +25,8 @@ from treadle.runtime.handler import Handler, Resolve
 from treadle.runtime.page import new_page
 from treadle.runtime.slots import Group, Slots
 from treadle.runtime.worker import Worker
-from treadle.stores.contract import APPLIED, Claim, Consumes, Demand, Settled, Settlement, Store, Watch
+from treadle.stores.claim import APPLIED, Claim, Demand, Settled, Settlement
+from treadle.stores.contract import Consumes, Store, Watch
 
 _ALL = 1_000_000
 _LEASE = 86_400.0

@@ -4,7 +4,8 @@ from treadle.app.surface import App
 from treadle.core.states import WAITING
 from treadle.errors import ConfigError
 from treadle.log import Log
-from treadle.stores.contract import JobQuery, Store
+from treadle.stores.contract import Store
+from treadle.stores.job_query import JobQuery
 from treadle.stores.url import is_private
 
 PATIENCE = 2.0

@@ -11,7 +11,7 @@ from treadle.core.printable import one_line
 from treadle.core.query import FIELDS, Where
 from treadle.core.states import State
 from treadle.errors import QueryError
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 
 LIST_LIMIT = 50
 LOOK = 10.0

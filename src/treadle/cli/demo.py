@@ -24,8 +24,9 @@ from treadle.cli.options import store_url
 from treadle.cli.progress import Progress, progress_of
 from treadle.core.printable import one_line
 from treadle.core.states import FINAL
-from treadle.stores.contract import JobQuery, Result
+from treadle.stores.job_query import JobQuery
 from treadle.stores.url import mask
+from treadle.stores.views import Result
 from treadle.supervise.clock import SystemClock, nonce
 
 PROCESSES = 2

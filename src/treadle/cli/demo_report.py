@@ -12,7 +12,7 @@ from treadle.cli.demo_jobs import measured
 from treadle.cli.show import coloured
 from treadle.core.jsontext import load_json
 from treadle.core.states import State
-from treadle.stores.contract import Result
+from treadle.stores.views import Result
 
 _SHOWN = 5
 _LABEL = 18

@@ -7,8 +7,8 @@ from treadle.cli.show import coloured, show_json
 from treadle.cli.target import on_store, open_app
 from treadle.core.printable import one_line
 from treadle.errors import StoreError
-from treadle.stores.contract import Finding
 from treadle.stores.url import mask
+from treadle.stores.views import Finding
 
 
 @click.command()

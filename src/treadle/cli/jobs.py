@@ -19,8 +19,10 @@ from treadle.core.printable import block, one_line
 from treadle.core.query_parser import asks
 from treadle.core.redact import masked
 from treadle.core.states import MEANINGS
-from treadle.stores.contract import JobQuery, Result, Store
+from treadle.stores.contract import Store
+from treadle.stores.job_query import JobQuery
 from treadle.stores.url import mask
+from treadle.stores.views import Result
 
 
 @click.group()

@@ -19,7 +19,8 @@ from treadle.core.job import JobView
 from treadle.core.printable import one_line
 from treadle.core.query_parser import asks
 from treadle.core.states import FINAL, State
-from treadle.stores.contract import JobQuery, Store
+from treadle.stores.contract import Store
+from treadle.stores.job_query import JobQuery
 
 Action = Literal["retry", "cancel", "delete"]
 

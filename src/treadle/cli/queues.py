@@ -13,8 +13,9 @@ from treadle.cli.target import on_store, open_app, split
 from treadle.core.controls import EVERY_QUEUE
 from treadle.core.printable import one_line
 from treadle.core.states import State
-from treadle.stores.contract import QueueView, Store
+from treadle.stores.contract import Store
 from treadle.stores.url import mask
+from treadle.stores.views import QueueView
 
 Counts = Mapping[str, Mapping[State, int]]
 

@@ -12,7 +12,7 @@ from treadle.core.outcomes import Cancelled, Outcome, after_stop
 from treadle.core.transaction import Completing
 from treadle.errors import JobTimeout, Signal, TreadleError
 from treadle.runtime.handler import Handler
-from treadle.stores.contract import Claim, Settled, Settlement
+from treadle.stores.claim import Claim, Settled, Settlement
 
 
 class Stop(Enum):

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from treadle.core.outcomes import Released
 from treadle.runtime.claimer import Claimer
 from treadle.runtime.slots import Key, Slots
-from treadle.stores.contract import Claim, Consumes, Settlement
+from treadle.stores.claim import Claim, Settlement
+from treadle.stores.contract import Consumes
 
 EMPTY_LOOKS = 3
 """Where the store shows nothing at all, it may have lost its data; within so many beats the parent knows if it did."""

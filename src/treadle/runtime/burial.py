@@ -19,7 +19,8 @@ from treadle.runtime.child import Child
 from treadle.runtime.patience import Patience
 from treadle.runtime.slots import Key
 from treadle.runtime.telling import tell
-from treadle.stores.contract import Claim, Settlement, Store
+from treadle.stores.claim import Claim, Settlement
+from treadle.stores.contract import Store
 
 
 async def bury(

@@ -13,7 +13,8 @@ from typing import Protocol
 from treadle.errors import Fenced, NotEnrolled, StoreError, StoreUnavailable
 from treadle.runtime.patience import Patience
 from treadle.runtime.slots import Slots
-from treadle.stores.contract import Claim, Demand, Watch
+from treadle.stores.claim import Claim, Demand
+from treadle.stores.contract import Watch
 
 BACKSTOP = 1.5
 GATHER = 0.001

@@ -15,7 +15,7 @@ from treadle.core.outcomes import Completed
 from treadle.errors import ArgumentError, BlockingCall, ConfigError
 from treadle.log import Log
 from treadle.runtime.attempt import Attempt, Interrupted
-from treadle.stores.contract import APPLIED, Settled, Settlement
+from treadle.stores.claim import APPLIED, Settled, Settlement
 from treadle.stores.transactions import AsyncOpened, Opened, Transacts
 
 _log = Log("treadle.jobs")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from treadle.core.controls import Order
-from treadle.stores.contract import Orders
+from treadle.stores.views import Orders
 from treadle.supervise.periodic import OnError
 
 WAIT = 15.0

@@ -16,7 +16,7 @@ from treadle.runtime.health import Health
 from treadle.runtime.listener import Answer, Page
 from treadle.runtime.metrics import Attempts, Series
 from treadle.runtime.place import Place
-from treadle.stores.contract import QueueView
+from treadle.stores.views import QueueView
 
 QUEUES_KEPT = 5.0
 QUEUES_DEADLINE = 2.0

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from treadle.runtime.worker import Worker
-from treadle.stores.contract import OwnerReport, Reports
+from treadle.stores.contract import Reports
+from treadle.stores.views import OwnerReport
 from treadle.supervise.periodic import OnError, Periodic
 
 

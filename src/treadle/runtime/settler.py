@@ -10,7 +10,7 @@ from typing import Protocol
 
 from treadle.errors import StoreUnavailable
 from treadle.runtime.patience import Patience
-from treadle.stores.contract import Settled, Settlement
+from treadle.stores.claim import Settled, Settlement
 
 FULL = 128
 DELAY = 0.005

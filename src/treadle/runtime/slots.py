@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
-from treadle.stores.contract import Claim, Demand
+from treadle.stores.claim import Claim, Demand
 
 Key = tuple[str, str]
 

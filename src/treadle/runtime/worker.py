@@ -50,7 +50,8 @@ from treadle.runtime.setting import Setting
 from treadle.runtime.settler import Settler
 from treadle.runtime.slots import Group, Key, Slots
 from treadle.runtime.telling import tell
-from treadle.stores.contract import APPLIED, Claim, Consumes, Settled, Settlement
+from treadle.stores.claim import APPLIED, Claim, Settled, Settlement
+from treadle.stores.contract import Consumes
 
 LAST_WORD = 2.0
 LEAST_WORD = 0.5

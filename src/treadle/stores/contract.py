@@ -5,27 +5,22 @@ may be called again with the same values: an insert makes no second job, a claim
 settlement that had been applied is answered REPEATED.
 """
 
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Literal, Protocol
 
-import msgspec
-
 from treadle.core.arguments import Shape
-from treadle.core.controls import Order, QueueControl
+from treadle.core.controls import QueueControl
 from treadle.core.found import Page, Tally
-from treadle.core.job import Inserted, Job, NewJob
-from treadle.core.outcomes import Outcome
+from treadle.core.job import Inserted, NewJob
 from treadle.core.states import State
 from treadle.core.uniqueness import check_lock
 from treadle.errors import ConfigError
 from treadle.stores.borrowed.link import Borrowed
-from treadle.stores.job_query import JobQuery as JobQuery  # noqa: PLC0414 - a part of the contract, known from here
+from treadle.stores.claim import Claim, Demand, Rescued, Settled, Settlement
+from treadle.stores.job_query import JobQuery
 from treadle.stores.ticks import Ticks
-
-ANY_QUEUE = "(any queue)"
-"""Where a store would have to read every one of very many jobs to tell their queues, `counts` has them under this."""
+from treadle.stores.views import Finding, Orders, OwnerReport, QueueView, Result, Work, WorkerView
 
 
 class Ability(StrEnum):
@@ -42,154 +37,6 @@ class Ability(StrEnum):
 
     TRANSACTIONS = "transactions"
     """Jobs can be inserted in a transaction of the user's own database."""
-
-
-class Claim(msgspec.Struct, frozen=True, weakref=True):
-    """A job lent to an owner. `receipt` means something only to the store; job and receipt together name a claim.
-
-    A receipt is new with every call of `claim`; claims that came by one call may share it.
-
-    `cancelled` is set by `held` where somebody asked for this running job to be cancelled.
-    """
-
-    job: Job
-    receipt: str
-    cancelled: bool = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What names this claim and no other."""
-        return self.job.id, self.receipt
-
-    @property
-    def mark(self) -> int:
-        """A number that names this claim's job in a process's shared page; never 0."""
-        return zlib.crc32(self.job.id.encode()) or 1
-
-
-class Demand(msgspec.Struct, frozen=True):
-    """At most `limit` jobs of `queues` together. `alone` asks for jobs that were set aside, and for no others."""
-
-    queues: tuple[str, ...]
-    limit: int
-    alone: bool = False
-
-
-class Settlement(msgspec.Struct, frozen=True):
-    """A claim and what is to become of it: one atomic step, applied only if that claim is still held."""
-
-    claim: Claim
-    outcome: Outcome
-
-
-class Settled(msgspec.Struct, frozen=True):
-    """How a settlement was answered: applied now, applied before (its reply was lost), or the claim was not held."""
-
-    answer: Literal["applied", "repeated", "gone"]
-    state: State | None = None
-
-
-APPLIED = Settled("applied")
-REPEATED = Settled("repeated")
-
-
-class Rescued(msgspec.Struct, frozen=True):
-    """What a rescue did: the owners that it fenced, and how many claims it gave back."""
-
-    owners: tuple[str, ...]
-    claims: int
-
-
-class OwnerReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What an owner shows of itself to dashboards. `started` is seconds since the epoch; `rss` is in KiB.
-
-    `embedded` says that its process is not ours to quiet or stop. `done` is how many jobs of each queue it completed
-    since the last report that was accepted. `node`, `limits` and `paused` are as in WorkerView.
-    """
-
-    owner: str
-    queues: tuple[str, ...]
-    concurrency: int
-    running: Sequence[Claim]
-    quiet: bool
-    started: float
-    rss: int
-    completed: int
-    failed: int
-    embedded: bool = False
-    done: Mapping[str, int] = {}
-    node: str = ""
-    limits: Mapping[str, int] = {}
-    paused: tuple[str, ...] = ()
-
-
-class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
-    """A live process that takes jobs from this store. `queues` is empty where the store does not know them.
-
-    `name` is how it calls itself: an owner, or what its own `program` names it by. `node` is the node that it belongs
-    to, `host:pid`. `limits` has the queues with slots of their own in it, `paused` those that are paused on its node.
-    """
-
-    name: str
-    queues: tuple[str, ...] = ()
-    program: str = "treadle"
-    node: str = ""
-    limits: Mapping[str, int] = {}
-    paused: tuple[str, ...] = ()
-
-    @property
-    def foreign(self) -> bool:
-        """Whether it is another program, such as "sidekiq", with jobs of its own."""
-        return self.program != "treadle"
-
-
-class QueueView(msgspec.Struct, frozen=True, kw_only=True):
-    """How a queue does now.
-
-    `available` jobs wait for a worker; a store that has to count them may stop at 100,000. `age` is how many seconds
-    ago the one that waits longest was due, None where none waits or the store cannot tell. `rate` is how many jobs of
-    it treadle's workers completed in a second, over about the last minute. Of one that is `paused` nothing is claimed.
-    """
-
-    available: int = 0
-    age: float | None = None
-    rate: float = 0.0
-    paused: bool = False
-
-
-class Work(msgspec.Struct, frozen=True):
-    """What is left for a drain, seen at one moment: available jobs, whether these owners hold any, and who else does.
-
-    Jobs of paused queues are not left for it.
-
-    `others` maps every other owner that holds claims to a number that its next beat raises.
-    """
-
-    available: int
-    ours: bool
-    others: Mapping[str, float]
-
-
-class Orders(msgspec.Struct, frozen=True):
-    """What workers were told, oldest first, up to this position, which means something only to the store."""
-
-    position: str
-    orders: Sequence[Order] = ()
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One result of the doctor: `level` says how bad, `text` what was expected, what was found and what to do."""
-
-    level: Literal["ok", "warning", "error"]
-    text: str
-
-
-class Result(msgspec.Struct, frozen=True):
-    """How a recorded job ended. `value` is JSON where it completed; `error` is text where it did not."""
-
-    state: State
-    value: bytes | None = None
-    error: str | None = None
 
 
 class Watch(Protocol):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from treadle.stores.contract import Orders
+from treadle.stores.views import Orders
 
 EVERY = 0.5
 

@@ -28,23 +28,9 @@ from treadle.stores import postgres_producers as producers
 from treadle.stores import sql_search as search
 from treadle.stores.bell import Bell
 from treadle.stores.borrowed.link import Borrowed
-from treadle.stores.contract import (
-    Ability,
-    Claim,
-    Demand,
-    Finding,
-    JobQuery,
-    Orders,
-    OwnerReport,
-    QueueView,
-    Rescued,
-    Result,
-    Settled,
-    Settlement,
-    Watch,
-    Work,
-    WorkerView,
-)
+from treadle.stores.claim import Claim, Demand, Rescued, Settled, Settlement
+from treadle.stores.contract import Ability, Watch
+from treadle.stores.job_query import JobQuery
 from treadle.stores.lane import Lane
 from treadle.stores.polling import until_orders
 from treadle.stores.postgres_connection import Seat, Server, Session, server_at
@@ -59,6 +45,7 @@ from treadle.stores.postgres_transactions import AsyncPostgresOpened, PostgresOp
 from treadle.stores.postgres_watch import PostgresWatch
 from treadle.stores.statements import ASIDE
 from treadle.stores.ticks import Crontab, Firing
+from treadle.stores.views import Finding, Orders, OwnerReport, QueueView, Result, Work, WorkerView
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from treadle.stores.contract import OwnerReport, QueueView, WorkerView
 from treadle.stores.postgres_connection import Session
 from treadle.stores.serving import serving_of, serving_text
+from treadle.stores.views import OwnerReport, QueueView, WorkerView
 
 # PostgreSQL has to walk over what it counts: so many take some hundredths of a second.
 COUNTED = 100_000

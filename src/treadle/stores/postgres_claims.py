@@ -8,7 +8,7 @@ from treadle.core.jsontext import load_json
 from treadle.core.outcomes import LOST
 from treadle.errors import Fenced, NotEnrolled
 from treadle.log import Log
-from treadle.stores.contract import Claim, Demand, Rescued
+from treadle.stores.claim import Claim, Demand, Rescued
 from treadle.stores.oban import failure_text, marked_job, poison, producer
 from treadle.stores.postgres_connection import Session
 from treadle.stores.postgres_hints import Hints

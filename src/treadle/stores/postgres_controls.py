@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterable
 
 from treadle.core.controls import CancelRequest, Order, QueueControl, order_text, orders_of
-from treadle.stores.contract import Orders
 from treadle.stores.oban_notices import write
 from treadle.stores.oban_signals import signal_of
 from treadle.stores.postgres_connection import Session
 from treadle.stores.postgres_hearing import Signals
+from treadle.stores.views import Orders
 
 
 def control(session: Session, given: QueueControl, queues: Collection[str]) -> None:

@@ -1,8 +1,8 @@
 """What endangers jobs in a PostgreSQL: lost writes, an old version, open transactions, clocks that disagree."""
 
 from treadle.core.clock import Clock
-from treadle.stores.contract import Finding
 from treadle.stores.postgres_connection import Session
+from treadle.stores.views import Finding
 
 SKEW = 2.0
 OLDEST = 120_000

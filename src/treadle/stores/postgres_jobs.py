@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from treadle.core.states import FINAL, State
-from treadle.stores.contract import Result, Work
 from treadle.stores.erlang import returned
 from treadle.stores.oban import last_error, row_id, state_of
 from treadle.stores.postgres_connection import Session
@@ -12,6 +11,7 @@ from treadle.stores.postgres_controls import tell_owners
 from treadle.stores.postgres_query import PostgresTable
 from treadle.stores.shapes import TableShape
 from treadle.stores.sql_search import Where
+from treadle.stores.views import Result, Work
 
 
 def open_tables(session: Session) -> TableShape:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from treadle.stores.contract import OwnerReport, WorkerView
 from treadle.stores.oban import producer
 from treadle.stores.postgres_connection import Session
+from treadle.stores.views import OwnerReport, WorkerView
 
 
 def register(session: Session, shown: OwnerReport) -> None:

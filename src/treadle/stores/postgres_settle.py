@@ -7,7 +7,7 @@ import msgspec
 
 from treadle.core.outcomes import Cancelled, Completed, Discarded, Released, Retried, SetAside, Snoozed
 from treadle.core.states import FINAL, State
-from treadle.stores.contract import APPLIED, REPEATED, Settled, Settlement
+from treadle.stores.claim import APPLIED, REPEATED, Settled, Settlement
 from treadle.stores.erlang import recorded as recorded_term
 from treadle.stores.oban import failure_text, state_after, state_of, utf8
 from treadle.stores.postgres_connection import Session

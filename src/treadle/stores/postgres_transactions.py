@@ -10,7 +10,7 @@ from treadle.errors import ConfigError
 from treadle.stores.borrowed.crossing import Fetch, across
 from treadle.stores.borrowed.link import fetched
 from treadle.stores.borrowed.psycopg import AsyncPsycopgLender, PsycopgLink
-from treadle.stores.contract import APPLIED, Settled, Settlement
+from treadle.stores.claim import APPLIED, Settled, Settlement
 from treadle.stores.postgres_connection import Server, Session, libpq_options
 from treadle.stores.postgres_errors import translated, unreachable
 from treadle.stores.postgres_lent import Lent

@@ -23,30 +23,16 @@ from treadle.stores import redis_jobs as jobs
 from treadle.stores import redis_rescue as giving_back
 from treadle.stores import redis_unique as unique
 from treadle.stores.borrowed.link import Borrowed
-from treadle.stores.contract import (
-    Ability,
-    Claim,
-    Demand,
-    Finding,
-    JobQuery,
-    Orders,
-    OwnerReport,
-    QueueView,
-    Rescued,
-    Result,
-    Settled,
-    Settlement,
-    Watch,
-    Work,
-    WorkerView,
-    refuse_tx,
-)
+from treadle.stores.claim import Claim, Demand, Rescued, Settled, Settlement
+from treadle.stores.contract import Ability, Watch, refuse_tx
+from treadle.stores.job_query import JobQuery
 from treadle.stores.redis_client import Client, Draw
 from treadle.stores.redis_errors import ReplyLost
 from treadle.stores.redis_scripts import ScriptCall
 from treadle.stores.redis_settle import settle
 from treadle.stores.redis_watch import RedisWatch
 from treadle.stores.ticks import Crontab, Firing
+from treadle.stores.views import Finding, Orders, OwnerReport, QueueView, Result, Work, WorkerView
 
 
 class RedisStore:

@@ -7,13 +7,13 @@ import msgspec
 
 from treadle.core.states import State
 from treadle.errors import StoreError
-from treadle.stores.contract import QueueView, WorkerView
 from treadle.stores.redis_client import Client, seconds_of
 from treadle.stores.redis_jobs import queue_names
 from treadle.stores.redis_keys import DONE_SLOT, decode
 from treadle.stores.redis_query import scored
 from treadle.stores.redis_scripts import Command
 from treadle.stores.sidekiq_view import view
+from treadle.stores.views import QueueView, WorkerView
 
 # The slot that fills now and the six before it.
 _SLOTS_READ = 7

@@ -10,7 +10,7 @@ from treadle.core.job import Job
 from treadle.errors import StoreError
 from treadle.log import Log
 from treadle.stores import sidekiq
-from treadle.stores.contract import Claim, Demand
+from treadle.stores.claim import Claim, Demand
 from treadle.stores.exq_locks import Lock, lock_of
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_errors import WrongType

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from treadle.core.clock import Clock
-from treadle.stores.contract import Claim
+from treadle.stores.claim import Claim
 from treadle.stores.redis_connection import Connections
 from treadle.stores.redis_keys import Keys
 from treadle.stores.redis_senders import AsyncSender, ThreadSender

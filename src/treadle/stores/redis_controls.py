@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 from treadle.core.controls import Order, QueueControl, order_text, orders_of
-from treadle.stores.contract import Orders
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_keys import encode
+from treadle.stores.views import Orders
 
 # An order is heard within seconds; so many may be given meanwhile.
 _KEPT = 1_000

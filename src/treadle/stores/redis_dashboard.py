@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from treadle.stores.contract import Claim, OwnerReport
+from treadle.stores.claim import Claim
 from treadle.stores.redis_claims import LARGE, Lent
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_keys import decode, encode
 from treadle.stores.redis_scripts import Argument, ScriptCall
+from treadle.stores.views import OwnerReport
 
 # Whoever can write to Redis can push any name, and Sidekiq would execute it.
 SIGNALS = frozenset({"TSTP", "TERM", "TTIN"})

@@ -5,8 +5,8 @@ from typing import Any
 
 from treadle.core.clock import Clock
 from treadle.errors import StoreError
-from treadle.stores.contract import Finding
 from treadle.stores.redis_client import Client, seconds_of
+from treadle.stores.views import Finding
 
 SKEW = 2.0
 OLDEST = (6, 0)

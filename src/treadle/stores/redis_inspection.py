@@ -11,8 +11,8 @@ from treadle.core.found import Page, Tally
 from treadle.core.job import JobView
 from treadle.core.states import State
 from treadle.stores import sidekiq
-from treadle.stores.contract import JobQuery
 from treadle.stores.exq_locks import Lock, lock_of, released
+from treadle.stores.job_query import JobQuery
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_controls import tell
 from treadle.stores.redis_errors import WrongType

@@ -10,12 +10,12 @@ from treadle.core.states import State
 from treadle.errors import ArgumentError, StoreError
 from treadle.log import Log
 from treadle.stores import sidekiq
-from treadle.stores.contract import ANY_QUEUE, Result, Work
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_errors import WrongType
 from treadle.stores.redis_keys import decode, encode
 from treadle.stores.redis_scripts import Argument, ScriptCall
 from treadle.stores.redis_settle import read_record
+from treadle.stores.views import ANY_QUEUE, Result, Work
 
 # Seconds that an enqueue may take, and more for each job of a bulk insert: the server stands still meanwhile.
 PATIENCE = 1.5

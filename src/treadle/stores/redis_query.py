@@ -14,7 +14,7 @@ from treadle.core.query_match import matches
 from treadle.core.query_narrow import narrowed
 from treadle.core.states import State
 from treadle.errors import QueryError
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 from treadle.stores.redis_claims import claimed_at, opened
 from treadle.stores.redis_client import Client, seconds_of
 from treadle.stores.redis_jobs import holders, queue_names

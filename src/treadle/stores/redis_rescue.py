@@ -10,7 +10,7 @@ from treadle.core.states import State
 from treadle.errors import StoreError
 from treadle.log import Log
 from treadle.stores import sidekiq
-from treadle.stores.contract import Rescued
+from treadle.stores.claim import Rescued
 from treadle.stores.exq_locks import lock_of, released
 from treadle.stores.redis_claims import opened, settling
 from treadle.stores.redis_client import Client

@@ -9,11 +9,12 @@ from treadle.core.outcomes import Cancelled, Completed, Discarded, Failure, Rele
 from treadle.core.states import State
 from treadle.errors import StoreError
 from treadle.stores import sidekiq
-from treadle.stores.contract import APPLIED, REPEATED, Claim, Result, Settled, Settlement
+from treadle.stores.claim import APPLIED, REPEATED, Claim, Settled, Settlement
 from treadle.stores.exq_locks import released
 from treadle.stores.redis_claims import Lent, settling
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_scripts import Argument, ScriptCall
+from treadle.stores.views import Result
 
 GONE = Settled("gone")
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from treadle.stores.contract import OwnerReport, WorkerView
+from treadle.stores.views import OwnerReport, WorkerView
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(WorkerView).decode

@@ -14,7 +14,7 @@ from treadle.core.job import JobView
 from treadle.core.query_narrow import narrowed
 from treadle.core.states import State
 from treadle.errors import QueryError
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 from treadle.stores.oban import NO_ID, row_id
 
 T = TypeVar("T")

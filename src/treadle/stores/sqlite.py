@@ -26,24 +26,9 @@ from treadle.stores import sqlite_doctor as doctor
 from treadle.stores import sqlite_jobs as table
 from treadle.stores.bell import Bell
 from treadle.stores.borrowed.link import Borrowed
-from treadle.stores.contract import (
-    Ability,
-    Claim,
-    Demand,
-    Finding,
-    JobQuery,
-    Orders,
-    OwnerReport,
-    QueueView,
-    Rescued,
-    Result,
-    Settled,
-    Settlement,
-    Watch,
-    Work,
-    WorkerView,
-    refuse_tx,
-)
+from treadle.stores.claim import Claim, Demand, Rescued, Settled, Settlement
+from treadle.stores.contract import Ability, Watch, refuse_tx
+from treadle.stores.job_query import JobQuery
 from treadle.stores.lane import Lane
 from treadle.stores.oban import check
 from treadle.stores.polling import until_orders
@@ -54,6 +39,7 @@ from treadle.stores.sqlite_query import SqliteTable, where_of
 from treadle.stores.sqlite_settle import settle
 from treadle.stores.sqlite_transactions import AsyncSqliteOpened, SqliteOpened
 from treadle.stores.ticks import Crontab, Firing
+from treadle.stores.views import Finding, Orders, OwnerReport, QueueView, Result, Work, WorkerView
 
 # Bytes from which a job's arguments are not read twice.
 LARGE = 1 << 16

@@ -5,12 +5,12 @@ from sqlite3 import Connection
 import msgspec
 
 from treadle.core.states import State
-from treadle.stores.contract import OwnerReport, QueueView, WorkerView
 from treadle.stores.oban import instant
 from treadle.stores.serving import serving_of, serving_text
 from treadle.stores.sqlite_claims import Instant
 from treadle.stores.sqlite_jobs import groups
 from treadle.stores.statements import statement
+from treadle.stores.views import OwnerReport, QueueView, WorkerView
 
 # Completions are counted by ten seconds of the wall clock.
 _SLOT = 10

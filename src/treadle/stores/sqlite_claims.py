@@ -9,7 +9,7 @@ import msgspec
 from treadle.core.outcomes import LOST
 from treadle.errors import Fenced, NotEnrolled
 from treadle.log import Log
-from treadle.stores.contract import Claim, Demand, Rescued
+from treadle.stores.claim import Claim, Demand, Rescued
 from treadle.stores.oban import attempted_by, error_object, failure_text, instant, job_of, poison, stamp
 from treadle.stores.statements import statement
 

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable
 from sqlite3 import Connection
 
 from treadle.core.controls import CancelRequest, Order, QueueControl, order_text, orders_of
-from treadle.stores.contract import Orders
 from treadle.stores.oban import stamp
 from treadle.stores.statements import statement
+from treadle.stores.views import Orders
 
 # Seconds after which an order is forgotten: whoever has not heard it by then is not there.
 _KEPT = 600.0

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from sqlite3 import Connection
 
-from treadle.stores.contract import Finding
+from treadle.stores.views import Finding
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "nfs", "nfs4", "smb3", "smbfs", "virtiofs"}

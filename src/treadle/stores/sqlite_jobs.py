@@ -9,13 +9,13 @@ import msgspec
 from treadle.core.job import Inserted, NewJob
 from treadle.core.states import FINAL, State
 from treadle.stores.borrowed.link import Runs
-from treadle.stores.contract import Result, Work
 from treadle.stores.oban import last_error, meta_of, row_id, stamp, state_of, tags_of
 from treadle.stores.sql_search import Where
 from treadle.stores.sqlite_claims import as_list, as_names, forget
 from treadle.stores.sqlite_controls import request_cancels
 from treadle.stores.sqlite_query import SqliteTable
 from treadle.stores.statements import statement
+from treadle.stores.views import Result, Work
 
 DAY = 86_400.0
 HOUR = 3_600.0

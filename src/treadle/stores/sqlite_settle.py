@@ -15,7 +15,7 @@ from treadle.core.outcomes import (
     Snoozed,
 )
 from treadle.core.states import FINAL
-from treadle.stores.contract import APPLIED, REPEATED, Claim, Settled, Settlement
+from treadle.stores.claim import APPLIED, REPEATED, Claim, Settled, Settlement
 from treadle.stores.oban import attempted_by, error_object, failure_text, stamp, state_after, state_of
 from treadle.stores.sqlite_claims import as_list, forget
 from treadle.stores.statements import statement

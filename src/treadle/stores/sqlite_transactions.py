@@ -8,7 +8,7 @@ from functools import partial
 
 from treadle.core.clock import Clock
 from treadle.errors import ConfigError
-from treadle.stores.contract import APPLIED, Settled, Settlement
+from treadle.stores.claim import APPLIED, Settled, Settlement
 from treadle.stores.sqlite_errors import translated
 from treadle.stores.sqlite_settle import settle
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol, runtime_checkable
 
-from treadle.stores.contract import Settled, Settlement
+from treadle.stores.claim import Settled, Settlement
 
 
 class Opened(Protocol):

@@ -8,7 +8,7 @@ from tests.interop.oban.programs import Database, ObanPeer
 from tests.interop.ruby import PATIENCE
 from tests.servers import wait_until
 from treadle import Treadle
-from treadle.stores.contract import WorkerView
+from treadle.stores.views import WorkerView
 
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("node")]
 

@@ -11,7 +11,8 @@ from tests.interop.oban.programs import Database, ObanPeer, TreadleNode
 from tests.servers import wait_until
 from treadle import Treadle
 from treadle.app.handle import Handle
-from treadle.stores.contract import JobQuery, Store
+from treadle.stores.contract import Store
+from treadle.stores.job_query import JobQuery
 
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("node")]
 

@@ -4,7 +4,8 @@
 
 from collections.abc import Mapping
 
-from treadle.stores.contract import OwnerReport, QueueView, Store
+from treadle.stores.contract import Store
+from treadle.stores.views import OwnerReport, QueueView
 from treadle.testing.checks.bench import LONG, OTHER, OWNER, SHORT, Bench, Place, expect
 
 

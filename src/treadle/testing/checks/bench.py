@@ -8,7 +8,9 @@ from treadle.core.arguments import Shape
 from treadle.core.job import NewJob
 from treadle.core.outcomes import COMPLETED, Failure, Outcome
 from treadle.core.states import State
-from treadle.stores.contract import Claim, Demand, JobQuery, Settled, Settlement, Store
+from treadle.stores.claim import Claim, Demand, Settled, Settlement
+from treadle.stores.contract import Store
+from treadle.stores.job_query import JobQuery
 
 LONG = 60.0
 """Seconds of a lease that does not run out during a check."""

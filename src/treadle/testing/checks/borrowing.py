@@ -12,7 +12,9 @@ from treadle.core.states import State
 from treadle.errors import ArgumentError
 from treadle.stores.borrowed.link import Borrowed
 from treadle.stores.borrowed.recognise import borrow
-from treadle.stores.contract import APPLIED, REPEATED, Ability, JobQuery, Settlement
+from treadle.stores.claim import APPLIED, REPEATED, Settlement
+from treadle.stores.contract import Ability
+from treadle.stores.job_query import JobQuery
 from treadle.stores.transactions import Transacts
 from treadle.testing.checks.bench import LONG, OWNER, Bench, BrokenPromise, Lender, LendingPlace, Place, expect, ids
 

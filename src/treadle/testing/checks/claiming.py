@@ -7,7 +7,8 @@ import asyncio
 from treadle.core.arguments import Shape
 from treadle.core.outcomes import Released
 from treadle.errors import NotEnrolled
-from treadle.stores.contract import Demand, Store
+from treadle.stores.claim import Demand
+from treadle.stores.contract import Store
 from treadle.testing.checks.bench import OTHER, OWNER, Bench, BrokenPromise, Place, expect, ids, refused
 
 _SOON = 5.0

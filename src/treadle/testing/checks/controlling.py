@@ -7,7 +7,10 @@ import asyncio
 from treadle.core.controls import EVERY_QUEUE, CancelRequest, QueueAction, QueueControl
 from treadle.core.outcomes import Released, SetAside
 from treadle.core.states import State
-from treadle.stores.contract import Demand, JobQuery, OwnerReport, QueueView, Store
+from treadle.stores.claim import Demand
+from treadle.stores.contract import Store
+from treadle.stores.job_query import JobQuery
+from treadle.stores.views import OwnerReport, QueueView
 from treadle.testing.checks.bench import OTHER, OWNER, QUEUE, SHORT, Bench, Place, expect, ids
 
 

@@ -9,7 +9,9 @@ from treadle.core.job import JobView, NewJob
 from treadle.core.outcomes import Discarded, Retried
 from treadle.core.query_parser import parse
 from treadle.core.states import State
-from treadle.stores.contract import Ability, JobQuery, Settlement, Store
+from treadle.stores.claim import Settlement
+from treadle.stores.contract import Ability, Store
+from treadle.stores.job_query import JobQuery
 from treadle.testing.checks.bench import FAILURE, LONG, OTHER, QUEUE, SHORT, Bench, Place, expect
 
 

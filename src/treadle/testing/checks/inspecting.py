@@ -4,7 +4,8 @@
 
 from treadle.core.outcomes import Discarded, SetAside
 from treadle.core.states import State
-from treadle.stores.contract import JobQuery, OwnerReport
+from treadle.stores.job_query import JobQuery
+from treadle.stores.views import OwnerReport
 from treadle.testing.checks.bench import FAILURE, LONG, OTHER, OWNER, SHORT, Bench, Place, expect, ids
 
 

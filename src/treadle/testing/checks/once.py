@@ -4,7 +4,7 @@
 
 from treadle.core.outcomes import LOST, Discarded, Outcome, Released, Retried, Snoozed
 from treadle.core.states import State
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 from treadle.testing.checks.bench import FAILURE, OTHER, OWNER, SHORT, Bench, Place, expect, ids
 
 

@@ -5,7 +5,7 @@
 from treadle.core.outcomes import Cancelled, Discarded, Outcome, Released, Retried, SetAside, Snoozed
 from treadle.core.states import State
 from treadle.errors import Fenced, NotEnrolled
-from treadle.stores.contract import JobQuery
+from treadle.stores.job_query import JobQuery
 from treadle.testing.checks.bench import FAILURE, LONG, OTHER, OWNER, SHORT, Bench, Place, expect, ids, refused
 
 

@@ -7,7 +7,8 @@ from functools import partial
 
 from treadle.core.states import State
 from treadle.errors import ArgumentError
-from treadle.stores.contract import Ability, JobQuery
+from treadle.stores.contract import Ability
+from treadle.stores.job_query import JobQuery
 from treadle.testing.checks.bench import LONG, OWNER, QUEUE, SHORT, Bench, Place, expect, ids, refused
 
 

@@ -14,7 +14,7 @@ from treadle.core.outcomes import (
     Snoozed,
 )
 from treadle.core.states import State
-from treadle.stores.contract import Settlement
+from treadle.stores.claim import Settlement
 from treadle.testing.checks.bench import FAILURE, OWNER, SHORT, Bench, Place, expect, ids
 
 

@@ -24,7 +24,8 @@ from treadle.core.outcomes import (
 )
 from treadle.core.states import State
 from treadle.core.uniqueness import Arguments, Unique, Uniqueness
-from treadle.stores.contract import Ability, JobQuery, Store
+from treadle.stores.contract import Ability, Store
+from treadle.stores.job_query import JobQuery
 from treadle.testing.checks.bench import FAILURE, LONG, OTHER, SHORT, Bench, Place, expect
 
 RULE = Unique(period=LONG, until="success")
