@@ -341,6 +341,7 @@ class _Seats:
         self._free: LifoQueue[Seat] = LifoQueue()
         for _ in range(_THREAD_SEATS):
             self._free.put(Seat(server))
+        self._closings = 0
 
     def call(self, job: Callable[[Seat], T]) -> T:
         try:
@@ -350,12 +351,17 @@ class _Seats:
                 f"expected one of {_THREAD_SEATS} connections to PostgreSQL at {self._server.where} to be free within "
                 f"{PATIENCE:g} s, got none: too many threads enqueue at once, or the server is slow"
             ) from None
+        closings = self._closings
         try:
             return job(seat)
         finally:
+            if closings != self._closings:
+                # Nobody else could close it while it was lent.
+                seat.close()
             self._free.put(seat)
 
     def close(self) -> None:
+        self._closings += 1
         free = []
         while not self._free.empty():
             free.append(self._free.get())

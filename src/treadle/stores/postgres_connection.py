@@ -206,7 +206,8 @@ class Seat:
                 self._pooled = True
                 return self._dial({})
             if self._pooled is None:
-                self._pooled = is_pooled(link)
+                with closed_unless_done(link):
+                    self._pooled = is_pooled(link)
                 link.prepare_threshold = None if self._pooled else link.prepare_threshold
         except psycopg.Error as error:
             raise unreachable(error, self._server.where) from error
@@ -235,6 +236,16 @@ _DEFAULTS = {
 def dial(server: Server, more: Mapping[str, str]) -> Link:
     """A new connection in autocommit, with `more` of libpq's options. Raises psycopg.Error."""
     return Link.connect(autocommit=True, **{**libpq_options(server), **more})
+
+
+@contextlib.contextmanager
+def closed_unless_done(link: "psycopg.Connection[Any]") -> Iterator[None]:
+    """A connection that nobody has yet is closed where what is done first on it fails."""
+    try:
+        yield
+    except BaseException:
+        link.close()
+        raise
 
 
 def libpq_options(server: Server) -> dict[str, Any]:

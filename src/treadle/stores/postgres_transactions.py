@@ -11,7 +11,7 @@ from treadle.stores.borrowed.crossing import Fetch, across
 from treadle.stores.borrowed.link import fetched
 from treadle.stores.borrowed.psycopg import AsyncPsycopgLender, PsycopgLink
 from treadle.stores.claim import APPLIED, Settled, Settlement
-from treadle.stores.postgres_connection import Server, Session, libpq_options
+from treadle.stores.postgres_connection import Server, Session, closed_unless_done, libpq_options
 from treadle.stores.postgres_errors import translated, unreachable
 from treadle.stores.postgres_lent import Lent
 from treadle.stores.postgres_settle import Settle
@@ -30,8 +30,9 @@ class PostgresOpened:
         try:
             self.connection: psycopg.Connection[Any] = psycopg.Connection.connect(**libpq_options(server))
             self.connection.prepare_threshold = _NEVER_PREPARED
-            # Now, so that a block which ends its transaction is told from one that wrote nothing.
-            self.connection.execute("SELECT 1")
+            with closed_unless_done(self.connection):
+                # Now, so that a block which ends its transaction is told from one that wrote nothing.
+                self.connection.execute("SELECT 1")
         except psycopg.Error as error:
             raise unreachable(error, server.where) from error
 
@@ -87,7 +88,12 @@ async def open_async(server: Server) -> AsyncPostgresOpened:
     try:
         connection = await psycopg.AsyncConnection.connect(**libpq_options(server))
         connection.prepare_threshold = _NEVER_PREPARED
-        await connection.execute("SELECT 1")
+        try:
+            await connection.execute("SELECT 1")
+        except BaseException:
+            # Also where the job is cancelled meanwhile.
+            await connection.close()
+            raise
     except psycopg.Error as error:
         raise unreachable(error, server.where) from error
     return AsyncPostgresOpened(server, connection)
