@@ -1,6 +1,7 @@
-"""PostgreSQL that loses replies, ends connections, refuses and restarts: nothing doubles, nothing is lost."""
+"""PostgreSQL that loses replies, ends connections, refuses and restarts, and forks: nothing doubles or is lost."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -12,6 +13,7 @@ from tests.postgres import PostgresServer
 from tests.postgres_proxy import PostgresProxy
 from tests.servers import until
 from tests.stores.places import Postgres
+from tests.stores.scripts import run
 from treadle.core.outcomes import COMPLETED, Completed, Outcome, Released, Retried, SetAside, Snoozed
 from treadle.core.states import State
 from treadle.errors import StoreError, StoreFull, StoreUnavailable, Unconfirmed
@@ -233,3 +235,39 @@ def test_a_row_that_is_locked_holds_up_no_other_settlement(postgres_url: str, ou
         assert await bench.end(claims, outcome) == answers
 
     on(Postgres(postgres_url), story)
+
+
+FORK = """
+import asyncio, fcntl, os, sys, termios
+from pathlib import Path
+from treadle.core.job import NewJob
+from treadle.stores.url import make_store
+from treadle.supervise.clock import SystemClock
+
+store = make_store(sys.argv[1], SystemClock())
+JOB = NewJob(name="work", queue="default", args=b"{}", max_attempts=20)
+
+async def work():
+    await store.open()
+    store.watch()
+    await store.insert([JOB])
+    store.insert_now([JOB])
+
+def unread():
+    pipes = [path for path in Path("/proc/self/fd").iterdir() if int(path.name) > 2 and path.is_fifo()]
+    return [fcntl.ioctl(int(path.name), termios.FIONREAD, bytes(4)) for path in pipes]
+
+asyncio.run(work())
+child = os.fork()
+if child == 0:
+    asyncio.run(work())
+    sys.exit(0)  # the whole end of an interpreter, with every object of the parent
+assert os.waitpid(child, 0)[1] == 0
+assert not any(map(any, unread())), "the child spoke into a pipe of its parent"
+asyncio.run(work())
+print(asyncio.run(store.counts())["default"]["available"])
+"""
+
+
+def test_a_child_of_a_fork_leaves_its_parents_connections_and_threads_alone(postgres_url: str) -> None:
+    assert int(run([sys.executable, "-c", FORK, postgres_url])) == 6

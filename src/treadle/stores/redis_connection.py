@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 from redis.retry import Retry
 
+from treadle.stores.forks import while_alive
 from treadle.stores.redis_link import RESP3, Link
 
 CONNECT_DEADLINE = 1.0
@@ -45,8 +46,7 @@ class Connections:
         self._links: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Links] = weakref.WeakKeyDictionary()
         # A child of a fork shares the sockets: it must neither use nor close them.
         self._inherited: list[object] = []
-        forked = weakref.WeakMethod(self._forked)
-        os.register_at_fork(after_in_child=lambda: _call(forked))
+        os.register_at_fork(after_in_child=while_alive(self._forked))
 
     @property
     def links(self) -> Links:
@@ -139,9 +139,3 @@ class Connections:
 
 def _keepalive(url: str) -> dict[str, Any]:
     return {} if url.startswith("unix:") else {"socket_keepalive": True}
-
-
-def _call(method: "weakref.WeakMethod[Any]") -> None:
-    function = method()
-    if function is not None:
-        function()

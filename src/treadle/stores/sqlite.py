@@ -28,6 +28,7 @@ from treadle.stores.bell import Bell
 from treadle.stores.borrowed.link import Borrowed
 from treadle.stores.claim import Claim, Demand, Rescued, Settled, Settlement
 from treadle.stores.contract import Ability, Watch, refuse_tx
+from treadle.stores.forks import while_alive
 from treadle.stores.job_query import JobQuery
 from treadle.stores.lane import Lane
 from treadle.stores.oban import check
@@ -73,8 +74,7 @@ class SqliteStore:
         # Claims of large jobs that somebody in this process still holds, by their names.
         self._large: weakref.WeakValueDictionary[str, Claim] = weakref.WeakValueDictionary()
         self._begin()
-        _begin_again_after_fork(self)
-        weakref.finalize(self, _finish, self._lane, self._reading, self._database)
+        os.register_at_fork(after_in_child=while_alive(self._begin_in_child))
 
     async def open(self) -> None:
         """Open the file and make the tables that lack."""
@@ -281,6 +281,12 @@ class SqliteStore:
         self._reading = Lane("treadle-sqlite-read")
         self._inserts = Inserts(self._database, self._clock, self.shape)
         self._bell = Bell(self._database.version, alone=self._database.in_memory)
+        self._end = weakref.finalize(self, _finish, self._lane, self._reading, self._database)
+
+    def _begin_in_child(self) -> None:
+        # Threads do not pass a fork, and a lock that one of them held would stay held.
+        self._end.detach()
+        self._begin()
 
 
 def _abilities(path: str) -> frozenset[Ability]:
@@ -294,15 +300,3 @@ def _finish(writing: Lane, reading: Lane, database: Database) -> None:
     writing.stop()
     reading.stop()
     database.close()
-
-
-def _begin_again_after_fork(store: SqliteStore) -> None:
-    # Threads do not pass a fork, and a lock that one of them held would stay held.
-    known = weakref.ref(store)
-
-    def begin() -> None:
-        living = known()
-        if living is not None:
-            living._begin()  # noqa: SLF001 - this module's own class
-
-    os.register_at_fork(after_in_child=begin)

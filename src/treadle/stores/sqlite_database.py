@@ -10,7 +10,6 @@ import os
 import re
 import sqlite3
 import threading
-import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
@@ -20,6 +19,7 @@ from typing import TypeVar
 
 from treadle.errors import ConfigError, StoreError
 from treadle.stores.borrowed.link import Runs
+from treadle.stores.forks import while_alive
 from treadle.stores.sqlite_errors import code_of, translated
 from treadle.stores.statements import statement
 
@@ -50,7 +50,13 @@ class Database:
         self._reader: sqlite3.Connection | None = None
         self._watcher: sqlite3.Connection | None = None
         self._make_locks()
-        _close_at_fork(self)
+        # SQLite keeps its locks by process and by file: a child that opens a file which it also inherited open would
+        # believe to hold locks that it has not, and closing the inherited handle would write. So none is inherited.
+        os.register_at_fork(
+            before=while_alive(self._before_fork),
+            after_in_parent=while_alive(self._after_fork_in_parent),
+            after_in_child=while_alive(self._after_fork_in_child),
+        )
 
     def open(self) -> None:
         """Open the file and make the tables that lack. Raises ConfigError for a folder that is not there."""
@@ -242,20 +248,3 @@ def _schema() -> tuple[tuple[str, str], ...]:
     parts = "\n".join(line for line in lines if not line.startswith("--")).split(";")
     made = ((_MADE.search(part), part) for part in parts if part.strip())
     return tuple((name.group(1) if name else "", part) for name, part in made)
-
-
-def _close_at_fork(database: Database) -> None:
-    # SQLite keeps its locks by process and by file: a child that opens a file which it also inherited open would
-    # believe to hold locks that it has not, and closing the inherited handle would write. So none is inherited.
-    known = weakref.ref(database)
-
-    def call(method: str) -> None:
-        living = known()
-        if living is not None:
-            getattr(living, method)()
-
-    os.register_at_fork(
-        before=lambda: call("_before_fork"),
-        after_in_parent=lambda: call("_after_fork_in_parent"),
-        after_in_child=lambda: call("_after_fork_in_child"),
-    )
