@@ -1,6 +1,8 @@
 """What a job writes and its completion are one: `current_job().transaction()`."""
 
 import asyncio
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.postgres_proxy import PostgresProxy
+from tests.servers import wait_until
 from treadle import Treadle, current_job
 from treadle.core.states import State
 from treadle.errors import ConfigError
@@ -24,9 +28,9 @@ LIMIT = 30.0
 class Place:
     """A store, the user's table in the same database, and what the worker tells of its jobs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, store_url: str | None = None) -> None:
         self.url = url
-        self.app = Treadle(url)
+        self.app = Treadle(store_url or url)
         self.told: SimpleQueue[Event] = SimpleQueue()
         for kind in (JobCompleted, JobRetried, JobDiscarded, ClaimLost):
             self.app.on(kind)(self.told.put)
@@ -250,29 +254,200 @@ def test_a_store_without_transactions_says_so(url: str, request: pytest.FixtureR
 
 
 DYING = """
-import os, pathlib
+import os, pathlib, signal
 from treadle import Treadle, current_job
 app = Treadle(os.environ["URL"])
+def die(step):
+    if step == os.environ["STEP"] and not pathlib.Path("died").exists():
+        pathlib.Path("died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
 @app.job
 def work() -> None:
-    first = not pathlib.Path("died").exists()
+    with pathlib.Path("attempts").open("a") as attempts:
+        attempts.write(f"{os.getpid()}\\n")
     with current_job().transaction() as connection:
+        die("begun")
         connection.execute("INSERT INTO data VALUES (1)")
-        if first:
-            pathlib.Path("died").touch()
-            os._exit(9)
+        die("written")
+    die("committed")
 """
 
 
-def test_a_process_that_dies_before_the_commit_leaves_nothing_and_the_job_runs_again(
-    place: Place, tmp_path: Path
-) -> None:
-    (tmp_path / "dying.py").write_text(DYING)
+def working(place: Place, folder: Path, step: str = "") -> "subprocess.Popen[str]":
+    """A node that works until nothing is left; a process of it dies once at this step of the job."""
+    (folder / "dying.py").write_text(DYING)
     place.app.enqueue("work")
     command = [str(Path(sys.executable).parent / "treadle"), "work", "dying", "--drain"]
-    environment = {"URL": place.url, "PATH": "", "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    environment = {"URL": place.url, "STEP": step, "PATH": "", "PYTHONPATH": str(folder)}
+    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def attempts(folder: Path) -> list[int]:
+    """The processes in which the job began."""
+    return [int(line) for line in (folder / "attempts").read_text().split()]
+
+
+@pytest.mark.parametrize(("step", "times"), [("begun", 2), ("written", 2), ("committed", 1)])
+def test_a_process_that_dies_leaves_all_or_nothing(place: Place, tmp_path: Path, step: str, times: int) -> None:
+    node = working(place, tmp_path, step)
+    _, told = node.communicate(timeout=LIMIT)
+    assert node.returncode == 0, told
     assert (tmp_path / "died").exists()
+    assert len(attempts(tmp_path)) == times
     assert place.rows() == [(1,)]
     assert place.run("SELECT state FROM oban_jobs") == [("completed",)]
+
+
+HELD_COMMIT = """
+CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON data DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold()
+"""
+
+
+def test_a_commit_that_outlives_its_process_counts(postgres_url: str, tmp_path: Path) -> None:
+    place = Place(postgres_url)
+    place.run(HELD_COMMIT)
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(1)")
+        node = working(place, tmp_path)
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: bool(place.run(waiting)), what="the commit waits")
+        os.kill(attempts(tmp_path)[0], signal.SIGKILL)
+        # Whoever gives the claims of the dead back meets the row that the commit holds.
+        blocked = "SELECT 1 FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+        wait_until(lambda: bool(place.run(blocked)), what="its claim is asked for")
+        other.execute("SELECT pg_advisory_unlock(1)")
+        _, told = node.communicate(timeout=LIMIT)
+    assert node.returncode == 0, told
+    assert len(attempts(tmp_path)) == 1
+    assert place.rows() == [(1,)]
+    assert place.run("SELECT state, attempt FROM oban_jobs") == [("completed", 1)]
+    place.app.close()
+
+
+def test_a_rescue_while_the_block_is_open_refuses_its_commit(postgres_url: str) -> None:
+    place = Place(postgres_url)
+    went_on = []
+
+    @place.app.job
+    async def work() -> None:
+        async with current_job().transaction() as connection:
+            await connection.execute("INSERT INTO data VALUES (1)")
+            # What a rescue leaves, and whoever claims the job then.
+            place.run("UPDATE oban_jobs SET attempted_by[1] = 'other', attempted_by[3] = 'abcdefabcdef'")
+        went_on.append(1)
+
+    handle = work.enqueue()
+    assert isinstance(place.work(), ClaimLost)
+    assert (handle.status(), place.rows(), went_on) == (State.EXECUTING, [], [])
+    place.app.close()
+
+
+# A commit of which nobody hears
+
+
+@pytest.fixture
+def far(postgres_url: str, postgres_proxy: PostgresProxy) -> Iterator[Place]:
+    """The worker is behind the proxy, what looks at its tables is not."""
+    place = Place(postgres_url, store_url=postgres_proxy.url)
+    yield place
+    place.app.close()
+
+
+@pytest.mark.parametrize("executor", ["loop", "thread"])
+@pytest.mark.parametrize("reached", [True, False], ids=["its reply is lost", "it is lost itself"])
+def test_a_lost_commit_counts_if_it_came_through(
+    far: Place, postgres_proxy: PostgresProxy, executor: str, *, reached: bool
+) -> None:
+    cut = postgres_proxy.cut_reply if reached else postgres_proxy.cut_request
+    went_on = []
+
+    @far.app.job(name="loop")
+    async def on_loop() -> None:
+        async with current_job().transaction() as connection:
+            await execute(connection, "INSERT INTO data VALUES (1)")
+            cut(matching=b"COMMIT")
+        went_on.append(1)
+
+    @far.app.job(name="thread")
+    def in_thread() -> None:
+        with current_job().transaction() as connection:
+            connection.execute("INSERT INTO data VALUES (1)")
+            cut(matching=b"COMMIT")
+        went_on.append(1)
+
+    handle = (on_loop if executor == "loop" else in_thread).enqueue()
+    told = far.work()
+    assert postgres_proxy.cuts == 1
+    assert far.told.empty()
+    if reached:
+        assert isinstance(told, JobCompleted)
+        assert (handle.status(), far.rows(), went_on) == (State.COMPLETED, [(1,)], [1])
+    else:
+        assert isinstance(told, JobRetried)
+        assert "the block of transaction() was not committed" in told.failure.message
+        assert (handle.status(), far.rows(), went_on) == (State.RETRYABLE, [], [])
+
+
+@pytest.mark.parametrize("executor", ["loop", "thread"])
+def test_a_commit_is_asked_for_until_the_store_is_back_whatever_else_stops_the_job(
+    far: Place, postgres_url: str, postgres_proxy: PostgresProxy, executor: str
+) -> None:
+    """Its time-out passes while the commit is in doubt."""
+    far.run(HELD_COMMIT)
+
+    @far.app.job(name="loop", timeout=0.5)
+    async def on_loop() -> None:
+        async with current_job().transaction() as connection:
+            await execute(connection, "INSERT INTO data VALUES (1)")
+
+    @far.app.job(name="thread", timeout=0.5)
+    def in_thread() -> None:
+        with current_job().transaction() as connection:
+            connection.execute("INSERT INTO data VALUES (1)")
+
+    handle = (on_loop if executor == "loop" else in_thread).enqueue()
+    with psycopg.connect(postgres_url, autocommit=True) as other, far.app.worker(concurrency=1):
+        other.execute("SELECT pg_advisory_lock(1)")
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: bool(far.run(waiting)), what="the commit waits")
+        postgres_proxy.stall()
+        postgres_proxy.cut_now()
+        other.execute("SELECT pg_advisory_unlock(1)")
+        wait_until(lambda: far.rows() == [(1,)], what="it is committed")
+        postgres_proxy.forward()
+        assert isinstance(far.told.get(timeout=LIMIT), JobCompleted)
+    assert far.told.empty()
+    assert handle.status() is State.COMPLETED
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("executor", ["loop", "thread"])
+def test_a_server_that_falls_silent_at_the_commit_is_not_waited_for_for_ever(
+    far: Place, postgres_url: str, postgres_proxy: PostgresProxy, executor: str
+) -> None:
+    far.run(HELD_COMMIT)
+
+    @far.app.job(name="loop")
+    async def on_loop() -> None:
+        async with current_job().transaction() as connection:
+            await execute(connection, "INSERT INTO data VALUES (1)")
+
+    @far.app.job(name="thread")
+    def in_thread() -> None:
+        with current_job().transaction() as connection:
+            connection.execute("INSERT INTO data VALUES (1)")
+
+    handle = (on_loop if executor == "loop" else in_thread).enqueue()
+    with psycopg.connect(postgres_url, autocommit=True) as other, far.app.worker(concurrency=1):
+        other.execute("SELECT pg_advisory_lock(1)")
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: bool(far.run(waiting)), what="the commit waits")
+        postgres_proxy.black_hole()
+        other.execute("SELECT pg_advisory_unlock(1)")
+        wait_until(lambda: far.rows() == [(1,)], what="it is committed")
+        postgres_proxy.forward()
+        assert isinstance(far.told.get(timeout=LIMIT), JobCompleted)
+    assert far.told.empty()
+    assert handle.status() is State.COMPLETED

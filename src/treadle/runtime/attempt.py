@@ -40,14 +40,16 @@ class Attempt:
     """A running job. `started` and `deadline` are on the steady clock; `stop` is set once it is told to end.
 
     `task` is the runner that it occupies on the loop, `thread` what runs it in a pool: with middleware it has both.
-    `waiting` is what its thread waits for on the loop. `transaction` begins the one that completes its job; `settled`
-    is what that one has settled, with the store's answer.
+    `waiting` is what its thread waits for on the loop. `transaction` begins the one that completes its job; while that
+    is committed it is `ending`, and not to be broken off; `settled` is what that one has settled, with the store's
+    answer.
     """
 
     __slots__ = (
         "abandoned",
         "claim",
         "deadline",
+        "ending",
         "handler",
         "settled",
         "slot",
@@ -67,6 +69,7 @@ class Attempt:
         self.slot = -1
         self.stop: Stop | None = None
         self.abandoned = False
+        self.ending = False
         self.task: asyncio.Task[None] | None = None
         self.thread: object = None
         self.waiting: Future[Any] | None = None

@@ -1,22 +1,26 @@
 """The transaction in which a job's own writes and its completion are one: `current_job().transaction()`.
 
 Life: 1. The block begins a transaction on a connection of the store's. 2. At its end the claim is settled there and all
-is committed; where the claim is not held any more nothing is, and the body is stopped. 3. The attempt is settled then:
-what the body does or raises afterwards changes nothing. An error in the block rolls back, and the job fails by it. If
-the process dies before the commit the job runs again; after it the job is completed. Where nobody knows whether the
-commit came through, the job fails here: its settlement finds a completed job, or one to try again.
+is committed; where the claim is not held any more nothing is, and the body is stopped. 3. Where the reply to the
+commit is lost, the store is asked until it tells. 4. The attempt is settled then: what the body does or raises
+afterwards changes nothing. An error in the block rolls back, and the job fails by it. If the process dies before the
+commit the job runs again; after it the job is completed.
 """
 
 import asyncio
+from collections.abc import Iterator
+from threading import Event
 from types import TracebackType
 from typing import Any
 
 from treadle.core.outcomes import Completed
-from treadle.errors import ArgumentError, BlockingCall, ConfigError
+from treadle.errors import ArgumentError, BlockingCall, ConfigError, StoreUnavailable
 from treadle.log import Log
 from treadle.runtime.attempt import Attempt, Interrupted
+from treadle.runtime.patience import FIRST, MOST
+from treadle.runtime.threads import shield
 from treadle.stores.claim import APPLIED, Settled, Settlement
-from treadle.stores.transactions import AsyncOpened, Opened, Transacts
+from treadle.stores.transactions import AsyncOpened, InDoubt, Opened, Transacts
 
 _log = Log("treadle.jobs")
 
@@ -51,12 +55,16 @@ class Transaction:
             return
         try:
             settlement = self._settlement()
+            shield(self._attempt)
         except BaseException:
             opened.rollback()
             raise
-        self._note(settlement, opened.complete(settlement))
-        if self._lost:
-            raise Interrupted
+        try:
+            self._attempt.settled = settlement, _complete(opened, settlement)
+        finally:
+            self._attempt.ending = False
+            if self._lost or self._attempt.stop is not None:
+                raise Interrupted
 
     async def __aenter__(self) -> Any:  # noqa: ANN401 - as above
         self._opened_async = await self._checked().transact(self._owner)
@@ -76,12 +84,16 @@ class Transaction:
         except BaseException:
             await opened.rollback()
             raise
-        await _to_its_end(self._complete(opened, settlement))
+        self._attempt.ending = True
+        try:
+            await _to_its_end(self._complete_async(opened, settlement))
+        finally:
+            self._attempt.ending = False
         if self._lost:
             raise asyncio.CancelledError
 
-    async def _complete(self, opened: AsyncOpened, settlement: Settlement) -> None:
-        self._note(settlement, await opened.complete(settlement))
+    async def _complete_async(self, opened: AsyncOpened, settlement: Settlement) -> None:
+        self._attempt.settled = settlement, await _complete_async(opened, settlement)
 
     def _checked(self) -> Transacts:
         if self._transacts is None:
@@ -106,9 +118,6 @@ class Transaction:
             raise ArgumentError(f'job "{handler.name}": expected a result that can be kept, got {outcome!r:.200}')
         return Settlement(self._attempt.claim, outcome)
 
-    def _note(self, settlement: Settlement, answer: Settled) -> None:
-        self._attempt.settled = settlement, answer
-
     @property
     def _lost(self) -> bool:
         return self._attempt.settled is not None and self._attempt.settled[1] != APPLIED
@@ -122,14 +131,56 @@ def complain(attempt: Attempt, error: BaseException | None) -> None:
         _log.warning("job %s (%s) raised after its transaction had completed it: %s", job.id, job.name, text)
 
 
+def _complete(opened: Opened, settlement: Settlement) -> Settled:
+    try:
+        return opened.complete(settlement)
+    except InDoubt as doubt:
+        for pause in _pauses():
+            try:
+                answer = opened.ended(settlement)
+            except StoreUnavailable:
+                Event().wait(pause)
+            else:
+                return _known(answer, doubt)
+        raise AssertionError("unreachable: it asks for ever") from doubt
+
+
+async def _complete_async(opened: AsyncOpened, settlement: Settlement) -> Settled:
+    try:
+        return await opened.complete(settlement)
+    except InDoubt as doubt:
+        for pause in _pauses():
+            try:
+                answer = await opened.ended(settlement)
+            except StoreUnavailable:
+                await asyncio.sleep(pause)
+            else:
+                return _known(answer, doubt)
+        raise AssertionError("unreachable: it asks for ever") from doubt
+
+
+def _known(answer: Settled | None, doubt: InDoubt) -> Settled:
+    if answer is None:
+        raise StoreUnavailable(f"{doubt}: the block of transaction() was not committed") from doubt
+    return answer
+
+
+def _pauses() -> Iterator[float]:
+    pause = FIRST
+    while True:
+        yield pause
+        pause = min(2 * pause, MOST)
+
+
 async def _to_its_end(step: Any) -> None:  # noqa: ANN401 - a coroutine
     """Wait for what must not be broken off, also where the waiting is."""
     task = asyncio.ensure_future(step)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait([task])
+        await asyncio.wait([task])
+        # Nobody else asks for it.
+        task.exception()
         raise
 
 

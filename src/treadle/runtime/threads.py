@@ -72,6 +72,8 @@ class ThreadRunners:
         with thread.lock:
             if thread.attempt is not attempt:
                 return False
+            if attempt.ending:
+                return True
             thread.interrupted = True
             _raise_in(thread.ident)
             if attempt.waiting is not None:
@@ -150,6 +152,18 @@ class ThreadRunners:
             raise error
         finally:
             del error
+
+
+def shield(attempt: Attempt) -> None:
+    """Have this attempt, on its own thread, not be interrupted any more. Raises Interrupted where it has been."""
+    thread = attempt.thread
+    if not isinstance(thread, _Thread):
+        raise TypeError("expected an attempt on a thread")
+    with thread.lock:
+        if thread.interrupted:
+            _take(thread)
+            raise Interrupted
+        attempt.ending = True
 
 
 def _run(thread: _Thread, attempt: Attempt, call: Callable[[Attempt], object]) -> tuple[object, BaseException | None]:

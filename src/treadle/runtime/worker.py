@@ -339,30 +339,30 @@ class Worker:
         self._loop.call_later(LAST_WORD, self._abandon, attempt)
 
     def _abandon(self, attempt: Attempt) -> None:
-        if self._running.get(attempt.claim.key) is not attempt or not self._executors.abandon(attempt):
-            return
-        self._setting.events.emit(JobStuck(job=attempt.claim.job, stuck=self._executors.stuck))
-        self._done(attempt, None, Interrupted())
-        if self._executors.stuck >= self._setting.stuck_limit:
-            self.ended.set()
+        if attempt.ending:
+            # It may be committed by now, and will know.
+            self._loop.call_later(LAST_WORD, self._abandon, attempt)
+        elif self._running.get(attempt.claim.key) is attempt and self._executors.abandon(attempt):
+            self._setting.events.emit(JobStuck(job=attempt.claim.job, stuck=self._executors.stuck))
+            self._done(attempt, None, Interrupted())
+            if self._executors.stuck >= self._setting.stuck_limit:
+                self.ended.set()
 
     def _earliest(self, attempt: Attempt | None) -> None:
         self._page.overdue = (attempt.deadline, attempt.claim.mark) if attempt else (0.0, 0)
 
     def _lost(self, key: Key) -> None:
-        waiting = self._attempts.pop(key, None)
-        if waiting is not None:
+        if (waiting := self._attempts.pop(key, None)) is not None:
             waiting.stop = Stop.GONE
             self.slots.give(key)
             self._claimer.room()
         running = waiting or self._running.get(key)
-        if running is not None and running.settled is None:
+        if running is not None and running.settled is None and not running.ending:
             self._setting.events.emit(ClaimLost(job=running.claim.job, state=None))
             self._stop(running, Stop.GONE)
 
     def _cancelled(self, claim: Claim) -> None:
-        running = self._running.get(claim.key)
-        if running is not None:
+        if (running := self._running.get(claim.key)) is not None:
             self._stop(running, Stop.CANCEL)
 
     def on_fenced(self) -> None:

@@ -85,6 +85,20 @@ class Link(psycopg.Connection[tuple[Any, ...]]):
         return _limited(super()._connect_gen(*given, **more), CONNECT_PATIENCE)
 
 
+class AsyncLink(psycopg.AsyncConnection[tuple[Any, ...]]):
+    """The same for a loop."""
+
+    patience = PATIENCE
+
+    async def wait(self, gen: Generator[Any, Any, T], *given: Any, **more: Any) -> T:
+        """Run a generator of psycopg's."""
+        return await super().wait(_limited(gen, self.patience), *given, **more)
+
+    @classmethod
+    def _connect_gen(cls, *given: Any, **more: Any) -> Generator[Any, Any, Any]:
+        return _limited(super()._connect_gen(*given, **more), CONNECT_PATIENCE)
+
+
 class Executes(Protocol):
     """What a session sends its statements on."""
 

@@ -57,6 +57,15 @@ class Settle:
         return None if locked else [answers[s.claim.key] for s in self._settlements]
 
 
+def ended(session: Session, settlement: Settlement) -> Settled | None:
+    """What became of a settlement that another transaction may have made; None where the claim is held as before.
+
+    Waits until that transaction has ended.
+    """
+    claim = {"id": _row(settlement), "claim": settlement.claim.receipt}
+    return None if session.rows("await_claim", claim) else _misses(session, [settlement])[settlement.claim.key]
+
+
 def _settle(session: Session, settlements: Sequence[Settlement]) -> list[Settled]:
     by_id = sorted(settlements, key=_row)
     completed = [s for s in by_id if isinstance(s.outcome, Completed)]

@@ -14,7 +14,7 @@ from treadle.core.outcomes import (
     SetAside,
     Snoozed,
 )
-from treadle.core.states import FINAL
+from treadle.core.states import FINAL, State
 from treadle.stores.claim import APPLIED, REPEATED, Claim, Settled, Settlement
 from treadle.stores.oban import attempted_by, error_object, failure_text, stamp, state_after, state_of
 from treadle.stores.sqlite_claims import as_list, forget
@@ -32,6 +32,15 @@ def settle(connection: Connection, owner: str, settlements: Sequence[Settlement]
     ]
     settling.tidy([int(s.claim.job.id) for s, answer in zip(settlements, answers, strict=True) if answer is APPLIED])
     return answers
+
+
+def ended(connection: Connection, owner: str, settlement: Settlement) -> Settled | None:
+    """What became of a settlement that another transaction may have made; None where the claim is held as before."""
+    claim = settlement.claim
+    row = connection.execute(statement("sqlite/where_is"), (int(claim.job.id),)).fetchone()
+    if row is not None and row == (State.EXECUTING.value, attempted_by(owner, claim.job.queue, claim.receipt)):
+        return None
+    return _Settling(connection, owner, 0.0).missed(settlement)
 
 
 class _Settling:
@@ -61,7 +70,7 @@ class _Settling:
         claim, outcome = settlement.claim, self._obeying(settlement)
         job_id = int(claim.job.id)
         if not self._apply(claim, outcome, job_id):
-            return self._miss(claim, settlement.outcome, job_id)
+            return self.missed(settlement)
         match outcome:
             case Completed(result=bytes() as value):
                 self._connection.execute(statement("sqlite/keep_result"), (job_id, value, self._now))
@@ -123,15 +132,16 @@ class _Settling:
             case _:
                 return "set_aside"
 
-    def _miss(self, claim: Claim, outcome: Outcome, job_id: int) -> Settled:
+    def missed(self, settlement: Settlement) -> Settled:
         """Not held: applied before, or taken from us. A final state that fits, under our claim, was set by us."""
+        claim, job_id = settlement.claim, int(settlement.claim.job.id)
         if self._connection.execute(statement("sqlite/was_settled"), (job_id, claim.receipt)).fetchone():
             return REPEATED
         row = self._connection.execute(statement("sqlite/where_is"), (job_id,)).fetchone()
         if row is None:
             return Settled("gone")
         state = state_of(row[0])
-        if state in FINAL and state is state_after(outcome) and row[1] == self._holder(claim):
+        if state in FINAL and state is state_after(settlement.outcome) and row[1] == self._holder(claim):
             return REPEATED
         return Settled("gone", state)
 

@@ -3,14 +3,15 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 
 from treadle.core.clock import Clock
 from treadle.errors import ConfigError
-from treadle.stores.claim import APPLIED, Settled, Settlement
+from treadle.stores.claim import APPLIED, REPEATED, Settled, Settlement
 from treadle.stores.sqlite_errors import translated
-from treadle.stores.sqlite_settle import settle
+from treadle.stores.sqlite_settle import ended, settle
+from treadle.stores.transactions import InDoubt
 
 _BUSY_TIMEOUT = 5.0
 
@@ -34,6 +35,7 @@ class SqliteOpened:
 
     def complete(self, settlement: Settlement) -> Settled:
         """Settle and commit, if the claim is still held, else roll back."""
+        sent = False
         try:
             if not self.connection.in_transaction:
                 raise ConfigError("expected the block of transaction() to leave it open, got one that has ended it")
@@ -41,13 +43,24 @@ class SqliteOpened:
             self.connection.text_factory = str
             (answer,) = settle(self.connection, self._owner, [settlement], self._clock.now())
             if answer == APPLIED:
+                sent = True
                 self.connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise translated(error, self._path, inserting=False) from error
+            told = translated(error, self._path, inserting=False)
+            raise InDoubt(str(told)) if sent else told from error
         finally:
             self.rollback()
         self._ring()
         return answer
+
+    def ended(self, settlement: Settlement) -> Settled | None:
+        """What became of a commit that failed: its disk may have kept it all the same."""
+        try:
+            with closing(sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT, isolation_level=None)) as connection:
+                answer = ended(connection, self._owner, settlement)
+        except sqlite3.Error as error:
+            raise translated(error, self._path, inserting=False) from error
+        return APPLIED if answer == REPEATED else answer
 
     def rollback(self) -> None:
         """Close the connection; what is not committed goes with it."""
@@ -65,6 +78,10 @@ class AsyncSqliteOpened:
     async def complete(self, settlement: Settlement) -> Settled:
         """Settle and commit, if the claim is still held, else roll back."""
         return await asyncio.to_thread(partial(self._opened.complete, settlement))
+
+    async def ended(self, settlement: Settlement) -> Settled | None:
+        """What became of a commit that failed."""
+        return await asyncio.to_thread(partial(self._opened.ended, settlement))
 
     async def rollback(self) -> None:
         """Roll back."""

@@ -2,7 +2,12 @@
 
 from typing import Any, Protocol, runtime_checkable
 
+from treadle.errors import StoreUnavailable
 from treadle.stores.claim import Settled, Settlement
+
+
+class InDoubt(StoreUnavailable):
+    """A commit was sent and not confirmed: `ended` tells what became of it."""
 
 
 class Opened(Protocol):
@@ -13,8 +18,15 @@ class Opened(Protocol):
     def complete(self, settlement: Settlement) -> Settled:
         """Settle and commit, if the claim is still held, else roll back; the connection is closed.
 
-        After StoreUnavailable it may have been committed: a settlement of the same claim by other ways finds that out.
-        Raises ConfigError where the user has ended the transaction.
+        Raises ConfigError where the user has ended the transaction, StoreUnavailable where nothing was committed, and
+        InDoubt.
+        """
+        ...
+
+    def ended(self, settlement: Settlement) -> Settled | None:
+        """After InDoubt, what became of it: None where nothing was committed, and never will be. May be repeated.
+
+        Raises StoreUnavailable while nobody can tell.
         """
         ...
 
@@ -29,6 +41,10 @@ class AsyncOpened(Protocol):
     connection: Any
 
     async def complete(self, settlement: Settlement) -> Settled:
+        """See Opened."""
+        ...
+
+    async def ended(self, settlement: Settlement) -> Settled | None:
         """See Opened."""
         ...
 
