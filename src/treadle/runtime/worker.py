@@ -13,19 +13,15 @@ from functools import partial
 from math import inf
 
 from treadle.core.outcomes import (
-    LOST,
     UNKNOWN_JOB_DELAY,
     Completed,
     Discarded,
     Failure,
-    Outcome,
     Released,
-    Retried,
     Verdict,
     after_failure,
-    handed_over,
 )
-from treadle.errors import Expired, JobFailed, StoreError, UnknownJob
+from treadle.errors import Expired, StoreError, UnknownJob
 from treadle.hooks.events import (
     ClaimLost,
     JobReleased,
@@ -35,28 +31,34 @@ from treadle.hooks.events import (
     SettleRefused,
     WorkerFenced,
 )
-from treadle.runtime.attempt import Attempt, FailedInProcess, Interrupted, Stop
+from treadle.runtime.attempt import Attempt, Interrupted, Stop
 from treadle.runtime.audit import Audit
 from treadle.runtime.claimer import Claimer
-from treadle.runtime.completion import Transaction, complain
-from treadle.runtime.deadlines import Deadlines
-from treadle.runtime.discards import Discards
+from treadle.runtime.completion import Transaction
+from treadle.runtime.endings import Endings
 from treadle.runtime.executors import Executors
 from treadle.runtime.memory import resident
 from treadle.runtime.page import Page
 from treadle.runtime.patience import Patience
 from treadle.runtime.processes import START_LIMIT
+from treadle.runtime.running import Running
 from treadle.runtime.setting import Setting
 from treadle.runtime.settler import Settler
 from treadle.runtime.slots import Group, Key, Slots
-from treadle.runtime.telling import tell
-from treadle.stores.claim import APPLIED, Claim, Settled, Settlement
+from treadle.stores.claim import Claim, Settled, Settlement
 from treadle.stores.contract import Consumes
 
 LAST_WORD = 2.0
+"""Seconds that a body has to end in when it was told to, and the store to hear of the last outcomes."""
+
 LEAST_WORD = 0.5
+"""The same where no grace is left."""
+
 LAST_CALL = 10.0
+"""Seconds for which the end of an open claim call is waited for."""
+
 UNKNOWN_NAMES = 1000
+"""How many names of jobs that nobody answers to are told apart."""
 
 
 class Worker:
@@ -69,16 +71,22 @@ class Worker:
         self.ended = asyncio.Event()
         self.done: Counter[str] = Counter()
         """How many jobs of each queue were completed."""
-        self._store = store
+        self.beat_limit: float | None = None
+        """Nothing is claimed when the last accepted beat is so many seconds ago; None where nobody beats."""
         self._page = page
         self._setting = setting
-        self._attempts: dict[Key, Attempt] = {}
-        self._running: dict[Key, Attempt] = {}
-        self._free = list(range(slots.capacity))
-        # The slots of jobs that must not run again: until the store knows their outcome they may have run.
-        self._marked: dict[Key, int] = {}
+        self._waiting: dict[Key, Attempt] = {}
+        self._running = Running(page, slots.capacity, setting.clock, self._expired)
         self._unknown: set[str] = set()
-        self._discards = Discards()
+        self._endings = Endings(
+            setting,
+            page,
+            self._running,
+            settle=self._settle,
+            settled=self._settled,
+            gone=self._give,
+            has_heirs=lambda: self.beat_limit is not None,
+        )
         self._loop = asyncio.get_running_loop()
         patience = Patience(setting.clock, setting.events, setting.jitter)
         self._settler = Settler(store, owner, patience, self._settled, self._refused)
@@ -94,22 +102,20 @@ class Worker:
             owes=self._owes_a_look,
         )
         self._audit = Audit(store, owner, slots, self._claimer, lost=self._lost, cancel=self._cancelled)
-        self._deadlines = Deadlines(setting.clock.steady, self._loop.call_later, self._expired, self._earliest)
         self._executors = Executors(
             slots.capacity,
             begin=self._begin,
-            begun=self._count_time,
-            done=self._done,
+            begun=self._running.count_time,
+            done=self._endings.done,
             around=setting.around,
             process_command=setting.process_command,
             overrides=setting.overrides,
         )
-        self.beat_limit: float | None = None
 
     @property
     def running(self) -> list[Claim]:
         """The claims whose bodies run now."""
-        return [attempt.claim for attempt in self._running.values()]
+        return [attempt.claim for attempt in self._running]
 
     @property
     def tally(self) -> tuple[int, int, int]:
@@ -127,10 +133,8 @@ class Worker:
 
     def regroup(self, groups: Sequence[Group], paused: Collection[str]) -> None:
         """Claim for these groups from now on; a call that is open may bring what those before allowed."""
-        before = self.slots.capacity
         self.slots.regroup(groups, paused)
-        self._page.grow(self.slots.capacity)
-        self._free.extend(range(before, self.slots.capacity))
+        self._running.grow(self.slots.capacity)
         self._executors.grow(self.slots.capacity)
         self._claimer.changed()
 
@@ -156,8 +160,8 @@ class Worker:
         await self._claimer.stop()
         self._release_waiting()
         await self._wait_for_end(grace)
-        self._discards.stop()
-        for attempt in list(self._running.values()):
+        self._endings.stop()
+        for attempt in self._running:
             self._stop(attempt, Stop.SHUTDOWN)
         # One that was told to stop at once does not wait long for threads that do not.
         await self._wait_for_end(min(LAST_WORD, max(grace, LEAST_WORD)) if self._running else 0.0)
@@ -165,7 +169,7 @@ class Worker:
     async def close(self) -> None:
         """End the executors and send what can still be sent. Claims that are held go back with the owner."""
         await self._executors.close()
-        self._deadlines.close()
+        self._running.close()
         try:
             async with asyncio.timeout(LAST_WORD):
                 await self._settler.flush()
@@ -188,7 +192,7 @@ class Worker:
                 continue
             attempt = Attempt(claim, handler)
             attempt.transaction = partial(Transaction, attempt, self.owner, self._setting.transacts)
-            self._attempts[claim.key] = attempt
+            self._waiting[claim.key] = attempt
             self._executors.submit(attempt)
 
     def _refuse(self, claim: Claim) -> None:
@@ -203,118 +207,34 @@ class Worker:
             self._settler.add(Settlement(claim, Released(UNKNOWN_JOB_DELAY)), hurry=False)
             return
         failure = Failure.of(UnknownJob(f'job "{job.name}" is not registered in this app'))
-        self._settle(claim, after_failure(job, failure, jitter=self._setting.jitter()))
+        self._endings.conclude(claim, after_failure(job, failure, jitter=self._setting.jitter()))
 
     def _begin(self, attempt: Attempt) -> bool:
         key = attempt.claim.key
-        if attempt.stop is not None or key not in self._attempts:
+        if attempt.stop is not None or key not in self._waiting:
             return False
-        del self._attempts[key]
-        self._running[key] = attempt
-        attempt.slot = self._free.pop()
-        self._page.marks[attempt.slot] = attempt.claim.mark
-        attempt.started = self._setting.clock.steady()
+        del self._waiting[key]
+        self._running.enter(attempt)
         job, expires = attempt.claim.job, attempt.handler.options.expires
         if (verdict := Verdict.of(job)) is not None:
-            self._discard(attempt, Discarded(verdict.failure), None, 0.0)
+            self._endings.discard(attempt, Discarded(verdict.failure))
             return False
         if expires is not None and job.waited > expires:
             text = f"expected to start within {expires:g} s of when it was due, got {job.waited:.1f} s"
-            self._done(attempt, None, Expired(text))
+            self._endings.done(attempt, None, Expired(text))
             return False
         # A process job's time is counted again from when its process is ready.
-        self._count_time(attempt, START_LIMIT if attempt.handler.options.executor == "process" else 0.0)
+        self._running.count_time(attempt, START_LIMIT if attempt.handler.options.executor == "process" else 0.0)
         if self._setting.events.wanted(JobStarted):
             self._setting.events.emit(JobStarted(job=job))
         return True
 
-    def _count_time(self, attempt: Attempt, allowance: float = 0.0) -> None:
-        timeout = attempt.handler.options.timeout
-        if timeout is not None:
-            if attempt.deadline:
-                self._deadlines.remove(attempt)
-            attempt.deadline = self._setting.clock.steady() + timeout + allowance
-            self._deadlines.add(attempt)
-
-    def _done(self, attempt: Attempt, value: object, error: BaseException | None) -> None:
-        if attempt.settled is not None:
-            self._end_settled(attempt, *attempt.settled, error)
-            return
-        if error is not None:
-            error = attempt.blamed(error)
-        outcome = attempt.conclude(value, error, self._setting.jitter())
-        seconds = self._setting.clock.steady() - attempt.started
-        if isinstance(outcome, Discarded) and attempt.stop is not Stop.SHUTDOWN:
-            self._discard(attempt, outcome, error, seconds)
-        elif outcome == Discarded(LOST) and attempt.handler.on_discard and self.beat_limit is not None:
-            # No time is left to call it: another process of a node will.
-            self._end(attempt, handed_over(LOST), seconds)
-        else:
-            self._end(attempt, outcome, seconds)
-
-    def _end_settled(self, attempt: Attempt, done: Settlement, answer: Settled, error: BaseException | None) -> None:
-        """A transaction of the job's own has settled it."""
-        self._leave_slot(attempt)
-        if answer == APPLIED:
-            complain(attempt, error)
-            tell(self._setting.events, done.claim.job, done.outcome, self._setting.clock.steady() - attempt.started)
-            self._count(done.outcome)
-        self._settled(done, answer)
-
-    def _discard(self, attempt: Attempt, outcome: Discarded, error: BaseException | None, seconds: float) -> None:
-        """It keeps its slot, for it may have to run again if the process dies now, but its time has ended."""
-        if not attempt.handler.on_discard:
-            self._end(attempt, outcome, seconds)
-            return
-        if attempt.deadline:
-            self._deadlines.remove(attempt)
-            attempt.deadline = 0.0
-        if error is None or isinstance(error, FailedInProcess):
-            error = JobFailed(f"{outcome.failure.error_class}: {outcome.failure.message}")
-        job, cut_off = Verdict.told(attempt.claim.job), Released() if Verdict.of(attempt.claim.job) else outcome
-        ended = partial(self._end, attempt, seconds=seconds)
-        self._discards.call(attempt.handler, job, error, lambda whole: ended(outcome=outcome if whole else cut_off))
-
-    def _end(self, attempt: Attempt, outcome: Outcome | None, seconds: float) -> None:
-        self._leave_slot(attempt)
-        if outcome is None:
-            self._give(attempt.claim.key)
-        else:
-            self._settle(attempt.claim, outcome, seconds)
-
-    def _settle(self, claim: Claim, outcome: Outcome, seconds: float = 0.0) -> None:
-        tell(self._setting.events, claim.job, outcome, seconds)
-        self._count(outcome)
-        self._settler.add(Settlement(claim, outcome), hurry=not self._attempts)
-
-    def _count(self, outcome: Outcome) -> None:
-        completed, failed, discarded = self._page.tally
-        match outcome:
-            case Retried():
-                self._page.tally = completed, failed + 1, discarded
-            case Discarded():
-                self._page.tally = completed, failed, discarded + 1
-            case _:
-                self._page.tally = completed + 1, failed, discarded
-
-    def _leave_slot(self, attempt: Attempt) -> None:
-        if self._running.pop(attempt.claim.key, None) is None:
-            return
-        if attempt.claim.job.rerun:
-            self._clear(attempt.slot)
-        else:
-            self._marked[attempt.claim.key] = attempt.slot
-        if attempt.deadline:
-            self._deadlines.remove(attempt)
-
-    def _clear(self, slot: int) -> None:
-        self._page.marks[slot] = 0
-        self._free.append(slot)
+    def _settle(self, settlement: Settlement) -> None:
+        self._settler.add(settlement, hurry=not self._waiting)
 
     def _give(self, key: Key) -> None:
         """The store holds this claim for us no more."""
-        if self._marked and key in self._marked:
-            self._clear(self._marked.pop(key))
+        self._running.known(key)
         self.slots.give(key)
         self._claimer.room()
 
@@ -344,15 +264,13 @@ class Worker:
             self._loop.call_later(LAST_WORD, self._abandon, attempt)
         elif self._running.get(attempt.claim.key) is attempt and self._executors.abandon(attempt):
             self._setting.events.emit(JobStuck(job=attempt.claim.job, stuck=self._executors.stuck))
-            self._done(attempt, None, Interrupted())
+            self._endings.done(attempt, None, Interrupted())
             if self._executors.stuck >= self._setting.stuck_limit:
                 self.ended.set()
 
-    def _earliest(self, attempt: Attempt | None) -> None:
-        self._page.overdue = (attempt.deadline, attempt.claim.mark) if attempt else (0.0, 0)
-
     def _lost(self, key: Key) -> None:
-        if (waiting := self._attempts.pop(key, None)) is not None:
+        waiting = self._waiting.pop(key, None)
+        if waiting is not None:
             waiting.stop = Stop.GONE
             self.slots.give(key)
             self._claimer.room()
@@ -362,7 +280,8 @@ class Worker:
             self._stop(running, Stop.GONE)
 
     def _cancelled(self, claim: Claim) -> None:
-        if (running := self._running.get(claim.key)) is not None:
+        running = self._running.get(claim.key)
+        if running is not None:
             self._stop(running, Stop.CANCEL)
 
     def on_fenced(self) -> None:
@@ -370,10 +289,10 @@ class Worker:
         if self.fenced:
             return
         self.fenced = True
-        self._discards.stop()
+        self._endings.stop()
         self._setting.events.emit(WorkerFenced(owner=self.owner))
-        self._attempts.clear()
-        for attempt in list(self._running.values()):
+        self._waiting.clear()
+        for attempt in self._running:
             self._stop(attempt, Stop.GONE)
         self.ended.set()
 
@@ -384,11 +303,11 @@ class Worker:
     def _release_waiting(self) -> None:
         self._executors.drop_waiting()
         # The newest first: each goes to the head of its queue.
-        for attempt in reversed(self._attempts.values()):
+        for attempt in reversed(self._waiting.values()):
             attempt.stop = Stop.SHUTDOWN
             self._setting.events.emit(JobReleased(job=attempt.claim.job, reason=Stop.SHUTDOWN.value))
             self._settler.add(Settlement(attempt.claim, Released()), hurry=True)
-        self._attempts.clear()
+        self._waiting.clear()
 
     async def _wait_for_end(self, seconds: float) -> None:
         try:
