@@ -70,7 +70,7 @@ def test_what_would_be_done_can_be_read_as_json(shell: Shell) -> None:
     ids = [shell.enqueue("greet", '["Ann"]') for _ in range(2)]
     would = shell.json("jobs", "delete", "name:greet", "--limit", "1")
     assert [job["id"] for job in would.pop("jobs")] == ids[1:]
-    assert would == {"action": "delete", "would": 1, "states": {"available": 1}, "complete": True}
+    assert would == {"action": "delete", "would": 1, "states": {"available": 1}, "complete": True, "missing": []}
     assert shell.ok("jobs", "delete", "name:greet", "--limit", "1", "--yes") == "1 job deleted\n"
     assert list(shell.states()) == ids[:1]
 
@@ -81,6 +81,20 @@ def test_ids_and_a_query_together_are_shown_first(shell: Shell) -> None:
     done = shell.run("jobs", "delete", job, other, "queue:mail", "--yes")
     assert (done.stdout, done.returncode) == ("1 job deleted\n", 4)
     assert list(shell.states()) == [job]
+
+
+def test_an_id_that_is_not_there_is_told_before_it_is_done_too(shell: Shell) -> None:
+    job = shell.enqueue("greet", '["Ann"]')
+    told = shell.run("jobs", "delete", "cli_shop", job, "name:greet")
+    assert told.returncode == 4
+    assert told.stdout.startswith("would delete 1 job: 1 available\n")
+    wanted = "no such job: cli_shop; an app stands before ids with a colon, as in cli_shop:app"
+    assert told.stderr == f"treadle: {wanted}\n"
+
+
+def test_a_cursor_that_no_listing_gave_is_wrong_usage(shell: Shell) -> None:
+    shell.make_store()
+    assert shell.run("jobs", "list", "--after", "page two").returncode == 2
 
 
 def test_no_jobs_are_said_with_the_store_that_has_none(shell: Shell) -> None:

@@ -1,9 +1,13 @@
 """The command itself: versions, usage, and how it ends."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from platform import python_version
+
+import pytest
 
 from tests.cli.conftest import COMMAND, Shell
 
@@ -37,6 +41,23 @@ def test_a_reader_that_goes_away_is_no_traceback(shell: Shell) -> None:
         check=False,
     )
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="expected a device that is always full")
+@pytest.mark.parametrize("arguments", [("jobs", "list"), ("jobs", "list", "--json"), ("--help",)])
+def test_an_output_that_has_no_room_is_one_line(shell: Shell, arguments: tuple[str, ...]) -> None:
+    shell.enqueue("greet", '["Ann"]')
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=shell.folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=os.environ | {"TREADLE_URL": shell.url},
+        )
+    assert (done.returncode, done.stderr) == (1, "treadle: cannot write the output: No space left on device\n")
 
 
 def test_a_terminal_that_knows_only_ascii_gets_escapes(shell: Shell) -> None:

@@ -114,6 +114,7 @@ def test_other_stores_need_no_migration(shell: Shell) -> None:
         (["up", "--to", "1"], "--to does not go with up"),
         (["down", "--alter"], "--alter does not go with down"),
         (["up", "--gin"], "--gin does not go with up alone"),
+        (["down", "--to", "99"], "expected --to to be a version from 0 to "),
     ],
 )
 def test_what_does_not_go_together_is_refused(shell: Shell, words: list[str], complaint: str) -> None:

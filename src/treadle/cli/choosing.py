@@ -1,6 +1,7 @@
 """Which jobs a command is about: a query, filters, ids, or all of them together."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -49,5 +50,8 @@ def query_of(
 
 def missing(ids: Sequence[str]) -> int:
     """Say that there are no such jobs; the exit code for it."""
-    click.echo(f"treadle: no such job: {one_line(', '.join(ids))}", err=True)
+    modules = [word for word in ids if word.isidentifier() and (Path(f"{word}.py").exists() or Path(word).is_dir())]
+    # For `jobs list` a module alone is an app, so somebody may mean one here.
+    hint = f"; an app stands before ids with a colon, as in {modules[0]}:app" if modules else ""
+    click.echo(f"treadle: no such job: {one_line(', '.join(ids))}{hint}", err=True)
     return Exit.NOT_FOUND

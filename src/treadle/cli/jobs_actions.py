@@ -1,7 +1,7 @@
 """`treadle jobs retry`, `cancel` and `delete`: by ids and filters at once, by a query only where that is confirmed."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import click
@@ -10,6 +10,7 @@ import msgspec
 from treadle.app.shown import shown_view
 from treadle.app.treadle import Treadle
 from treadle.cli.choosing import LIST_LIMIT, LOOK, QUERY_HELP, asked_of, missing, query_of
+from treadle.cli.exits import Exit
 from treadle.cli.jobs_table import show_jobs
 from treadle.cli.options import as_json, count, filters, store_url
 from treadle.cli.show import show_json
@@ -85,7 +86,7 @@ class _Done(msgspec.Struct, frozen=True):
 class _Would(msgspec.Struct, frozen=True):
     """What an action would do: to how many jobs, all that match by state, and the first of them.
 
-    `complete` is False where not all jobs were looked at.
+    `complete` is False where not all jobs were looked at; of `missing` ids there is no job.
     """
 
     action: Action
@@ -93,6 +94,7 @@ class _Would(msgspec.Struct, frozen=True):
     states: Mapping[State, int]
     complete: bool
     jobs: tuple[JobView, ...]
+    missing: tuple[str, ...] = ()
 
 
 def _act(  # noqa: PLR0913 - each is an option of the command line
@@ -117,10 +119,13 @@ def _act(  # noqa: PLR0913 - each is an option of the command line
     if queries and not yes:
         would = on_store(target, lambda store: _look(store, action, query, limited=limit is not None))
         _show(target, would, as_json=as_json)
-        return 0
-    return _tell(
-        on_store(target, lambda store: _apply(store, action, query, limited=limit is not None)), as_json=as_json
-    )
+        return missing(would.missing) if would.missing else Exit.OK
+    try:
+        done = on_store(target, lambda store: _apply(store, action, query, limited=limit is not None))
+    except KeyboardInterrupt:
+        click.echo(f"\ntreadle: interrupted: what was {PAST[action]} until then stays so", err=True)
+        raise
+    return _tell(done, as_json=as_json)
 
 
 async def _look(store: Store, action: Action, query: JobQuery, *, limited: bool) -> _Would:
@@ -136,7 +141,13 @@ async def _look(store: Store, action: Action, query: JobQuery, *, limited: bool)
         first = await store.find(msgspec.structs.replace(query, limit=_SHOWN))
         states, complete = seen.states, seen.cursor is None
     would = sum(number for state, number in states.items() if state not in REFUSED[action])
-    return _Would(action, would, states, complete, first.jobs[:_SHOWN])
+    return _Would(action, would, states, complete, first.jobs[:_SHOWN], await _absent(store, query.ids))
+
+
+async def _absent(store: Store, ids: Sequence[str]) -> tuple[str, ...]:
+    """Those of these ids of which there is no job; in the time for it, all that were not found count as such."""
+    found = await store.find(JobQuery(ids=tuple(ids), limit=len(ids), within=LOOK)) if ids else ()
+    return tuple(sorted({*ids} - {view.id for view in found}))
 
 
 def _show(target: Treadle, would: _Would, *, as_json: bool) -> None:

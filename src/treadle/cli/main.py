@@ -1,5 +1,6 @@
 """The command `treadle`, and how it ends: what its exit codes mean and where its errors go."""
 
+import errno
 import os
 import sys
 from platform import python_version
@@ -20,9 +21,7 @@ from treadle.cli.queues import queues
 from treadle.cli.show import show_json
 from treadle.cli.work import work
 from treadle.core.printable import one_line
-from treadle.errors import TreadleError, UnknownCron, UnknownJob, UnknownNode, UnknownQueue
-
-_NOT_THERE = (UnknownJob, UnknownQueue, UnknownNode, UnknownCron)
+from treadle.errors import QueryError, TreadleError, UnknownCron, UnknownJob, UnknownNode, UnknownQueue
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -61,8 +60,8 @@ def main() -> NoReturn:
     code = _run()
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = _quietly()
+    except OSError as error:
+        code = _unheard(error)
     sys.exit(code)
 
 
@@ -75,12 +74,25 @@ def _run() -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        return _quietly()
     except TreadleError as error:
         click.echo(f"treadle: {one_line(str(error))}", err=True)
-        return Exit.NOT_FOUND if isinstance(error, _NOT_THERE) else Exit.FAILED
+        return _code(error)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or _is_full(error):
+            return _unheard(error)
+        raise
     return code if isinstance(code, int) else Exit.OK
+
+
+def _code(error: TreadleError) -> Exit:
+    """What the process ends with for this error."""
+    match error:
+        case UnknownJob() | UnknownQueue() | UnknownNode() | UnknownCron():
+            return Exit.NOT_FOUND
+        case QueryError():
+            return Exit.USAGE
+        case _:
+            return Exit.FAILED
 
 
 def _usage(error: click.ClickException) -> str:
@@ -92,7 +104,16 @@ def _usage(error: click.ClickException) -> str:
     return f"treadle: {one_line(error.format_message())}{see}"
 
 
-def _quietly() -> int:
-    """Whoever read our output has gone, as `head` does; the interpreter must not stumble over it at its end."""
+def _is_full(error: OSError) -> bool:
+    return error.errno in {errno.ENOSPC, errno.EDQUOT} and error.filename is None
+
+
+def _unheard(error: OSError) -> int:
+    """What we print can go nowhere; the interpreter must not stumble over it at its end.
+
+    Where whoever read it has gone, as `head` does, there is nothing to say of that.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        click.echo(f"treadle: cannot write the output: {error.strerror}", err=True)
     return Exit.FAILED

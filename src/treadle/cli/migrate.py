@@ -59,6 +59,7 @@ def migrate(words: tuple[str, ...], url: str | None, *, as_sql: bool, as_json: b
     target = open_app(reference, url).url
     bare, schema = postgres_place(target)
     wish = _Wish(action, bare, schema, mask(target), **more)
+    _refuse_unknown(wish.to)
     if as_sql:
         click.echo(_script(wish), nl=False)
         return Exit.OK
@@ -76,6 +77,13 @@ def _refuse_misplaced(action: Action, *, as_sql: bool, as_json: bool, to: int, a
     for option, is_misplaced in misplaced.items():
         if is_misplaced:
             raise click.UsageError(f"{option} does not go with {action}{' alone' if option == '--gin' else ''}")
+
+
+def _refuse_unknown(version: int) -> None:
+    from treadle.stores import migrations  # noqa: PLC0415 - as below
+
+    if version > migrations.latest():
+        raise click.UsageError(f"expected --to to be a version from 0 to {migrations.latest()}, got {version}")
 
 
 def _script(wish: _Wish) -> str:

@@ -31,14 +31,14 @@ def crontab(session: Session) -> Crontab:
 
 
 def declare(session: Session, entries: Sequence[CronEntry], *, fresh: bool) -> None:
-    """Write down what a worker has in its code, and delete what none had for long."""
-    session.rows("prune_crons", {"kept": CRON_KEPT})
+    """Write down what a worker has in its code, and then delete what none had for long."""
     if entries:
         told = [
             {"name": entry.name, "definition": msgspec.Raw(written(entry)), "schedule": entry.schedule}
             for entry in entries
         ]
         session.rows("declare_crons", {"entries": _encode(told).decode(), "fresh": fresh})
+    session.rows("prune_crons", {"kept": CRON_KEPT})
 
 
 def put(session: Session, entry: CronEntry) -> None:

@@ -34,7 +34,7 @@ async def crontab(client: Client) -> Crontab:
 
 
 async def declare(client: Client, entries: Sequence[CronEntry], *, fresh: bool) -> None:
-    """Write down what a worker has in its code, and delete what none had for long."""
+    """Write down what a worker has in its code, and then delete what none had for long."""
     values = [value for entry in entries for value in _values(entry)]
     call = _call(client, "declare_crons", "1" if fresh else "0", f"{CRON_KEPT:.0f}", *values)
     await client.back.insist(call, jobs.PATIENCE)

@@ -31,11 +31,11 @@ def crontab(connection: Connection, now: float) -> Crontab:
 
 
 def declare(connection: Connection, entries: Sequence[CronEntry], now: float, *, fresh: bool) -> None:
-    """Write down what a worker has in its code, and delete what none had for long."""
-    connection.execute(statement("sqlite/prune_crons"), (stamp(now - CRON_KEPT),))
+    """Write down what a worker has in its code, and then delete what none had for long."""
     for entry in entries:
         values = _values(entry, now) | {"now": stamp(now), "fresh": fresh}
         connection.execute(statement("sqlite/declare_cron"), values)
+    connection.execute(statement("sqlite/prune_crons"), (stamp(now - CRON_KEPT),))
 
 
 def put(connection: Connection, entry: CronEntry, now: float) -> None:

@@ -1,4 +1,4 @@
--- Notes that a worker has these entries in its code, and forgets those that none had for long.
+-- Notes that a worker has these entries in its code, and then forgets those that none had for long.
 -- KEYS 1 to 6 as for every script of the crontab
 -- ARGV 1 '1' if what they say is to be set, 2 seconds after which an entry is forgotten,
 --      then for each: its name, its schedule, what it says
@@ -7,11 +7,6 @@
 local bad = no_crontab()
 if bad then return bad end
 local now, seconds = clock()
-local seen = redis.call('HGETALL', KEYS[4])
-for i = 1, #seen, 2 do
-  local name, own = seen[i], redis.call('SISMEMBER', KEYS[5], seen[i]) + redis.call('SISMEMBER', KEYS[6], seen[i])
-  if own == 0 and tonumber(seen[i + 1]) < tonumber(now) - tonumber(ARGV[2]) then remove_cron(name) end
-end
 for i = 3, #ARGV, 3 do
   local name, schedule, text = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local known = redis.call('HEXISTS', KEYS[1], name) == 1
@@ -21,5 +16,10 @@ for i = 3, #ARGV, 3 do
     set_cron(name, schedule, text, seconds)
   end
   redis.call('HSET', KEYS[4], name, now)
+end
+local seen = redis.call('HGETALL', KEYS[4])
+for i = 1, #seen, 2 do
+  local name, own = seen[i], redis.call('SISMEMBER', KEYS[5], seen[i]) + redis.call('SISMEMBER', KEYS[6], seen[i])
+  if own == 0 and tonumber(seen[i + 1]) < tonumber(now) - tonumber(ARGV[2]) then remove_cron(name) end
 end
 return 1
