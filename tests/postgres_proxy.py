@@ -8,7 +8,7 @@ HEADER = 5  # bytes: a letter, and the length of the rest with its own four
 
 
 class PostgresProxy(CutProxy):
-    """A request is what ends in Sync, or a simple query; a reply is what ends in ReadyForQuery.
+    """A request is what ends in Sync, or a simple query; a reply is what ends in ReadyForQuery, or in a fatal error.
 
     `matching` is sought in a statement's text too where only its name is sent, as it was prepared before.
     """
@@ -32,8 +32,9 @@ class PostgresProxy(CutProxy):
         return next((end for kind, _, end in _messages(data) if kind in b"QSX"), None)
 
     def reply_end(self, data: bytearray) -> int | None:
-        for number, (kind, _, end) in enumerate(_messages(data)):
-            if kind == b"Z" or (kind == b"A" and not number):
+        for number, (kind, start, end) in enumerate(_messages(data)):
+            last_words = kind == b"E" and b"VFATAL\0" in data[start:end]
+            if kind == b"Z" or last_words or (kind == b"A" and not number):
                 return end
         return None
 

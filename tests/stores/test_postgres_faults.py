@@ -151,6 +151,37 @@ def test_connections_that_end_while_nobody_uses_them_are_replaced(
     on(Postgres(postgres_url), story)
 
 
+VERBS: dict[str, Callable[[Bench], Awaitable[object]]] = {
+    "insert": lambda bench: bench.put(),
+    "insert_now": lambda bench: asyncio.to_thread(bench.store.insert_now, [bench.job()]),
+    "claim": lambda bench: bench.take(1),
+    "counts": lambda bench: bench.store.counts(),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS.keys())
+def test_a_step_that_crosses_the_end_of_its_idle_connection_is_done_on_another(
+    behind: Postgres,
+    postgres_server: PostgresServer,
+    postgres_database: str,
+    postgres_proxy: PostgresProxy,
+    verb: Callable[[Bench], Awaitable[object]],
+) -> None:
+    async def story(bench: Bench) -> None:
+        await verb(bench)
+        # What the server says at the end is under way when the next statement is sent.
+        postgres_proxy.stall()
+        postgres_server.run(EVERY_BACKEND, postgres_database)
+        await until(lambda: postgres_proxy.held >= postgres_proxy.connections, what="the server has ended all")
+        held = postgres_proxy.held
+        calling = asyncio.ensure_future(verb(bench))
+        await until(lambda: postgres_proxy.held > held, what="the next statement is sent")
+        postgres_proxy.forward()
+        await calling
+
+    on(behind, story)
+
+
 @pytest.mark.parametrize("code", ["40001", "40P01", "55P03"])
 def test_what_lost_against_others_is_done_again(postgres_url: str, code: str) -> None:
     async def story(bench: Bench) -> None:

@@ -2,8 +2,8 @@
 
 Its life: 1. The first step opens it; what a pooler in transaction mode would not keep is found out there. 2. A step is
 one statement, or a transaction of several; a step that lost against others (a deadlock, a lock) is run again. 3. A
-connection that died while nobody used it is noticed before the next step, and replaced. 4. One that is lost, or that
-stays silent for too long, is dropped; the step fails, as nobody knows whether it was carried out.
+connection that died while nobody used it is noticed before the next step, or by it, and replaced. 4. One that is lost,
+or that stays silent for too long, is dropped; the step fails, as nobody knows whether it was carried out.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from treadle.errors import ConfigError
 from treadle.stores import migrations
-from treadle.stores.postgres_errors import AGAIN, NoAnswer, code_of, loses_connection, translated, unreachable
+from treadle.stores.postgres_errors import AGAIN, HUNG_UP, NoAnswer, code_of, loses_connection, translated, unreachable
 from treadle.stores.shapes import TableShape
 from treadle.stores.statements import ASIDE, statement_in
 
@@ -162,14 +162,15 @@ class Seat:
         for tries_left, pause in zip(reversed(range(len(_PAUSES))), _PAUSES, strict=True):
             if pause:
                 threading.Event().wait(pause)
-            link = self._living()
+            link, idled = self._living()
             link.patience = patience
             try:
                 return self._run_on(link, step)
             except psycopg.Error as error:
                 if loses_connection(error) or link.closed:
                     self.close()
-                if code_of(error) not in AGAIN or not tries_left:
+                again = code_of(error) in AGAIN or (idled and code_of(error) in HUNG_UP)
+                if not again or not tries_left:
                     raise translated(error, self._server.where, inserting=inserting) from error
             except BaseException:
                 if link.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
@@ -200,12 +201,14 @@ class Seat:
             raise
         return result
 
-    def _living(self) -> Link:
+    def _living(self) -> tuple[Link, bool]:
+        """A connection, and whether it had been idle."""
         if self._link is not None and _is_dead(self._link):
             self.close()
-        if self._link is None:
-            self._link = self._opened()
-        return self._link
+        if self._link is not None:
+            return self._link, True
+        self._link = self._opened()
+        return self._link, False
 
     def _opened(self) -> Link:
         try:

@@ -8,6 +8,9 @@ from treadle.errors import StoreError, StoreFull, StoreUnavailable
 
 # Nothing was done, and the same may work at once: serialization failure, deadlock, a lock that others hold.
 AGAIN = frozenset({"40001", "40P01", "55P03"})
+# What a server says when it ends a connection that nobody uses. Where a statement is answered so, the two crossed each
+# other, and it was not carried out.
+HUNG_UP = frozenset({"57P01", "57P02", "57P05"})
 # SQLSTATE, or the class that it begins with → what to tell; the server may do better later.
 _UNAVAILABLE = {
     "25006": "it takes no writes now: is it a standby?",

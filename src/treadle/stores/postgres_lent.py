@@ -4,12 +4,12 @@ Before the first on a connection it is asked where it is: a job in another datab
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import WeakSet
 
 from treadle.core.job import Inserted, NewJob
-from treadle.errors import ConfigError, StoreUnavailable
+from treadle.errors import ConfigError
 from treadle.stores.borrowed.crossing import Fetch, across
 from treadle.stores.borrowed.link import Awaits, Borrowed, Link, fetched, refuse_engine
 from treadle.stores.postgres_connection import Server, Session
@@ -46,9 +46,7 @@ class LentInserts:
         try:
             return borrowed.lend(self._step(jobs, borrowed.what, place))
         except Elsewhere:
-            # A server that was started anew is another one. The first call may find that it hung up.
-            with suppress(StoreUnavailable):
-                self._own_now()
+            # A server that was started anew is another one.
             place = self._own_now()
             if place == self._place:
                 raise
@@ -61,8 +59,6 @@ class LentInserts:
         try:
             return await self._on_loop(jobs, borrowed, place)
         except Elsewhere:
-            with suppress(StoreUnavailable):
-                await self._own()
             place = await self._own()
             if place == self._place:
                 raise
