@@ -10,7 +10,7 @@ import pytest
 
 from tests.stores.places import Postgres
 from treadle.core.controls import EACH_NODE, QueueControl
-from treadle.stores.oban_signals import control_of, signal_of
+from treadle.stores.oban_signals import control_of, kill_of, signal_of
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,12 @@ from treadle.stores.oban_signals import control_of, signal_of
         ({"action": "scale", "queue": "mail", "ident": "any"}, None),
         ({"action": "scale", "queue": "mail", "limit": True}, None),
         ({"action": "scale", "queue": "mail", "limit": -1}, None),
+        ({"action": "scale", "queue": "mail", "limit": 10**30}, None),
+        ({"action": "start", "queue": "mail", "limit": 10**30}, None),
+        ({"action": "start", "queue": "mail"}, QueueControl(action="start", queue="mail")),
+        ({"action": "start", "queue": "a\0b"}, None),
+        ({"action": "start", "queue": "a" * 128}, None),
+        ({"action": "start", "queue": ""}, None),
         ({"action": "pkill", "job_id": 13}, None),
         ({"action": "dance", "queue": "mail"}, None),
         ({"action": "pause", "queue": 5}, None),
@@ -50,6 +56,24 @@ def test_a_signal_is_read(message: Mapping[str, Any], control: QueueControl | No
 
 
 @pytest.mark.parametrize(
+    ("message", "job_id"),
+    [
+        ({"action": "pkill", "job_id": 13}, 13),
+        ({"action": "pkill", "job_id": 2**63 - 1}, 2**63 - 1),
+        ({"action": "pkill", "job_id": 2**63}, None),
+        ({"action": "pkill", "job_id": 0}, None),
+        ({"action": "pkill", "job_id": True}, None),
+        ({"action": "pkill", "job_id": "13"}, None),
+        ({"action": "pkill"}, None),
+        ({"action": ["pkill"], "job_id": 13}, None),
+        ({"job_id": 13}, None),
+    ],
+)
+def test_a_signal_that_ends_a_job_is_read(message: Mapping[str, Any], job_id: int | None) -> None:
+    assert kill_of(message) == job_id
+
+
+@pytest.mark.parametrize(
     ("control", "message"),
     [
         (QueueControl(action="pause", queue="*"), {"action": "pause", "queue": "*", "ident": "any"}),
@@ -59,7 +83,14 @@ def test_a_signal_is_read(message: Mapping[str, Any], control: QueueControl | No
             {"action": "scale", "queue": "mail", "ident": "any", "limit": 3},
         ),
         (QueueControl(action="start", queue="mail"), None),
-        (QueueControl(action="pause", queue="mail", node="web-1"), None),
+        (
+            QueueControl(action="pause", queue="mail", node="web-1:7"),
+            {"action": "pause", "queue": "mail", "ident": "Oban.web-1:7"},
+        ),
+        (
+            QueueControl(action="pause", queue="mail", node=EACH_NODE),
+            {"action": "pause", "queue": "mail", "ident": "any"},
+        ),
     ],
 )
 def test_a_control_is_sent_to_the_nodes_of_oban(control: QueueControl, message: Mapping[str, Any] | None) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from queue import Queue
 from typing import Any
@@ -14,13 +14,16 @@ import pytest
 from tests.postgres import PgBouncer, PostgresServer
 from tests.servers import wait_until
 from tests.stores.places import Postgres
+from treadle.core.controls import CancelRequest, QueueControl
 from treadle.stores.postgres_connection import server_at
 from treadle.stores.postgres_listener import Listener, Message
-from treadle.supervise.clock import SystemClock
+from treadle.stores.postgres_watch import SELDOM
+from treadle.supervise.clock import ManualClock, SystemClock
 from treadle.testing.checks.bench import OWNER, Bench
 
 LIMIT = 20.0
 MISSED: Message = {"missed": True}
+BROKEN: Message = {"queue": "broken"}
 
 
 class Ears:
@@ -30,19 +33,21 @@ class Ears:
         self.heard: Queue[Message] = Queue()
         self.listener = Listener(
             server_at(url, schema, url, pooled=None),
-            {"insert": self._hear, "signal": self.heard.put},
+            {"insert": self._hear, "signal": self._hear},
             missed=lambda: self.heard.put(MISSED),
             node="here",
-            clock=SystemClock(),
+            clock=ManualClock(),
         )
 
     def next(self) -> Message:
         return self.heard.get(timeout=LIMIT)
 
-    def _hear(self, message: Message) -> None:
-        if message == {"queue": "broken"}:
-            raise ValueError(message)
-        self.heard.put(message)
+    def _hear(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if message != BROKEN:
+                self.heard.put(message)
+        if BROKEN in messages:
+            raise ValueError(messages)
 
 
 @contextmanager
@@ -152,16 +157,43 @@ def test_a_peer_that_ends_a_running_job_is_obeyed(
             bench = await Bench(store).enroll()
             await bench.put(2)
             mine, other = await bench.take()
-            watch = store.watch()
+            since = (await store.orders(None, wait=0.0)).position
             wait_until(lambda: listeners(connection), LIMIT, "the store listens")
             tell(connection, "public.oban_signal", json.dumps({"action": "pkill", "job_id": int(mine.job.id)}))
-            async with asyncio.timeout(LIMIT):
-                while not any(claim.cancelled for claim in await store.held(OWNER)):
-                    await watch.wait(1)
+            assert (await store.orders(since, wait=LIMIT)).orders == (CancelRequest(owner=OWNER),)
             assert {claim.job.id: claim.cancelled for claim in await store.held(OWNER)} == {
                 mine.job.id: True,
                 other.job.id: False,
             }
+
+    asyncio.run(run())
+
+
+def test_orders_are_heard_and_not_looked_for(postgres_url: str, connection: "psycopg.Connection[Any]") -> None:
+    async def run() -> None:
+        async with Postgres(postgres_url).store() as store, Postgres(postgres_url).store() as elsewhere:
+            told = await store.orders(None, wait=0.0)
+            wait_until(lambda: listeners(connection), LIMIT, "the store listens")
+            async with asyncio.timeout(SELDOM - 0.5):
+                for limit in range(1, 6):
+                    reading = asyncio.create_task(store.orders(told.position, wait=LIMIT))
+                    scale = QueueControl(action="scale", queue="mail", limit=limit, node="here:1")
+                    await elsewhere.control(scale, ())
+                    told = await reading
+                    assert told.orders == (scale,), "once, though it went to Oban's nodes too"
+
+    asyncio.run(run())
+
+
+def test_behind_a_pooler_orders_are_looked_for(pgbouncer: PgBouncer, postgres_database: str) -> None:
+    async def run() -> None:
+        async with Postgres(pgbouncer.url_of(postgres_database)).store() as store:
+            told = await store.orders(None, wait=0.0)
+            stop = QueueControl(action="stop", queue="mail")
+            async with asyncio.timeout(SELDOM - 0.5):
+                reading = asyncio.create_task(store.orders(told.position, wait=LIMIT))
+                await store.control(stop, ())
+                assert (await reading).orders == (stop,)
 
     asyncio.run(run())
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Literal, TypeVar
 
 import msgspec
@@ -36,7 +37,7 @@ from treadle.stores.postgres_inserts import Insert, check_kept
 from treadle.stores.postgres_query import PostgresTable, where_of
 from treadle.stores.postgres_settle import Settle
 from treadle.stores.postgres_transactions import AsyncPostgresOpened, PostgresOpened, open_async
-from treadle.stores.postgres_watch import PostgresWatch
+from treadle.stores.postgres_watch import OrdersWatch, PostgresWatch
 from treadle.stores.statements import ASIDE
 from treadle.stores.ticks import Crontab, Firing
 from treadle.stores.views import Finding, Orders, OwnerReport, QueueView, Result, Work, WorkerView
@@ -83,6 +84,7 @@ class PostgresStore:
     async def aclose(self) -> None:
         """End what waits on the running loop."""
         self._desks.bell.forget(asyncio.get_running_loop())
+        self._desks.signals.forget()
 
     def close(self) -> None:
         """End the threads and close the connections."""
@@ -192,9 +194,12 @@ class PostgresStore:
         await self._desks.back.change(controls.control, control, queues)
 
     async def orders(self, since: str | None, *, wait: float) -> Orders:
-        """What workers were told since this position, in our table and by Oban's signals. Looked for twice a second."""
-        self._desks.listener.start()
-        return await until_orders(lambda: self._desks.back.run(controls.orders, since, self._desks.signals), wait)
+        """What workers were told since this position, in our table and by Oban's signals."""
+        signals, listener = self._desks.signals, self._desks.listener
+        signals.wanted = True
+        listener.start()
+        look = partial(self._desks.back.run, controls.orders, since, signals)
+        return await until_orders(look, wait, OrdersWatch(signals, listener).wait)
 
     async def crontab(self) -> Crontab:
         """All the entries, and the server's clock."""

@@ -26,7 +26,7 @@ def tell_owners(session: Session, owners: Iterable[str]) -> None:
 
 
 def tell(session: Session, orders: Collection[Order]) -> None:
-    """Leave orders where every worker looks again and again."""
+    """Leave orders where every worker looks when it is told, and again and again."""
     if not orders:
         return
     with session.together():

@@ -1,9 +1,10 @@
 """Hears what others tell on a schema's channels: inserts, signals, who leads, who is there.
 
-Its life: 1. A thread opens a connection of its own and listens. 2. What comes is read and handed to who wants it; what
-cannot be read, or whose hearer raises, is one line in the log. 3. A connection on which nothing comes is tried now and
-then; one that was lost is opened anew after a pause, and then whatever may have been missed is looked for. 4. Behind a
-pooler in transaction mode nothing would come: there the thread ends. Nothing depends on it: who waits looks by himself.
+Its life: 1. A thread opens a connection of its own and listens. 2. What comes is read and handed to who wants it, all
+that came together at once; what cannot be read, or whose hearer raises, is one line in the log. 3. A connection on
+which nothing comes is tried now and then; one that was lost is opened anew after a pause, and then whatever may have
+been missed is looked for. 4. Behind a pooler in transaction mode nothing would come: there the thread ends. Nothing
+depends on it: who waits looks by himself.
 """
 
 import os
@@ -33,7 +34,7 @@ ANSWER_EVERY = 5.0
 """Seconds between two answers to nodes that ask who is there."""
 
 Message = Mapping[str, Any]
-Hear = Callable[[Message], None]
+Hear = Callable[[Sequence[Message]], None]
 
 log = Log("treadle.stores.postgres")
 
@@ -41,13 +42,15 @@ log = Log("treadle.stores.postgres")
 class Listener:
     """One thread. `hears` maps the names of channels to who is called with their messages, on that thread.
 
-    `missed` is called whenever something may have been missed. `node` is the name under which we are there.
+    `missed` is called whenever something may have been missed. `node` is the name under which we are there. While it is
+    `deaf`, changes must be looked for.
     """
 
     def __init__(
         self, server: Server, hears: Mapping[str, Hear], *, missed: Callable[[], None], node: str, clock: Clock
     ) -> None:
         self._server = server
+        self.deaf = True
         self._hears = {channel(server.schema, name): hear for name, hear in hears.items()}
         self._sonar = channel(server.schema, "sonar")
         self._missed = missed
@@ -91,9 +94,11 @@ class Listener:
                     if failures:
                         log.info("notifications of PostgreSQL are heard again")
                     failures = 0
+                    self.deaf = False
                     self._missed()
                     self._hear(link, waker)
             except psycopg.Error as error:
+                self.deaf = True
                 if not failures:
                     log.warning(
                         "no notifications of PostgreSQL are heard, changes are looked for each second: %s", error
@@ -118,27 +123,34 @@ class Listener:
             link.pgconn.consume_input()
             while notice := link.pgconn.notifies():
                 self._came.append((notice.relname.decode(), notice.extra.decode("utf-8", "replace")))
-            while self._came:
-                self._tell(link, *self._came.popleft())
+            for name, messages in self._read().items():
+                if name == self._sonar:
+                    self._answer(link, messages)
+                else:
+                    self._tell(name, messages)
 
-    def _tell(self, link: Link, name: str, payload: str) -> None:
-        message = read(payload)
-        if message is None:
-            return
+    def _read(self) -> dict[str, list[Message]]:
+        """What came, by channel. What is no message is left out."""
+        found: dict[str, list[Message]] = {}
+        while self._came:
+            name, payload = self._came.popleft()
+            message = read(payload)
+            if message is not None:
+                found.setdefault(name, []).append(message)
+        return found
+
+    def _tell(self, name: str, messages: Sequence[Message]) -> None:
         try:
-            if name == self._sonar:
-                self._answer(link, message)
-            else:
-                self._hears[name](message)
-        except psycopg.Error:
-            raise
+            self._hears[name](messages)
         except Exception as error:  # noqa: BLE001 - who hears must not deafen the others
             log.warning("a notification on %s was of no use: %r", name, error)
 
-    def _answer(self, link: Link, message: Message) -> None:
-        """Tell a node that asks who is there that we are; an Elixir node that hears nobody takes itself for alone."""
+    def _answer(self, link: Link, messages: Sequence[Message]) -> None:
+        """Tell nodes that ask who is there that we are; an Elixir node that hears nobody takes itself for alone."""
         now = self._clock.steady()
-        if message.get("node") == self._node or (self._answered is not None and now - self._answered < ANSWER_EVERY):
+        if all(message.get("node") == self._node for message in messages):
+            return
+        if self._answered is not None and now - self._answered < ANSWER_EVERY:
             return
         self._answered = now
         # Without a time, which an Elixir node would compare with a clock of its own.
