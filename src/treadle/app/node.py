@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from treadle.app.worker import build_services, node_name, owner_name, reporting
 from treadle.core.cron_entry import CronEntry
 from treadle.hooks.events import Events
-from treadle.runtime.node import Node, Staff
+from treadle.runtime.node import Node
 from treadle.runtime.notify import Notifier
 from treadle.runtime.plan import Plan
+from treadle.runtime.staff import Staff
 from treadle.stores.contract import Store
 from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock, jitter

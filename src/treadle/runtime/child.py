@@ -20,6 +20,9 @@ from treadle.runtime.page import Page, new_page
 from treadle.runtime.plan import Plan
 from treadle.runtime.slots import Group
 
+MARGIN = 5.0
+"""Seconds that a process may take to end when the grace of its jobs is over."""
+
 
 class Ready(msgspec.Struct, frozen=True):
     """What a child says when it has imported its app: the store's URL, the queues that its jobs name, its crontab.
@@ -129,6 +132,13 @@ class Child:
             await self._channel.close()
         return code
 
+    def dismiss(self, grace: float | None = None) -> None:
+        """Let it drain for so many seconds, as its plan says with None; it is killed where it takes longer."""
+        self.leaving = True
+        allowed = self._plan.grace if grace is None else grace
+        self.send("drain", grace=allowed)
+        asyncio.get_running_loop().call_later(allowed + MARGIN, self._lose_patience)
+
     def kill(self, reason: str) -> None:
         """Kill it and everything that it started."""
         self.killed = self.killed or reason
@@ -141,6 +151,10 @@ class Child:
         """The mark of a job whose deadline passed so long ago that its process must be stuck; 0 where there is none."""
         deadline, mark = self.page.overdue
         return mark if deadline and now > deadline + self._plan.overrun else 0
+
+    def _lose_patience(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self.kill("it did not end within its grace")
 
     @property
     def _running(self) -> asyncio.subprocess.Process:

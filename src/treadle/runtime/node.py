@@ -9,54 +9,28 @@ the children; a second one kills them.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from math import inf
 
-import msgspec
-
-from treadle.core.clock import Clock
-from treadle.core.cron_entry import CronEntry
 from treadle.errors import StoreError, StoreUnavailable, TreadleError
-from treadle.hooks.events import ChildKilled, ChildRecycled, Events, NodeFailed
+from treadle.hooks.events import ChildKilled, ChildRecycled, NodeFailed
 from treadle.runtime.burial import bury
-from treadle.runtime.child import Child, Ready
-from treadle.runtime.courier import Courier
-from treadle.runtime.drain import Drain
+from treadle.runtime.child import MARGIN, Child, Ready
 from treadle.runtime.front import Front
-from treadle.runtime.heart import BEATS_PER_LEASE, Heart
-from treadle.runtime.notify import Notifier
+from treadle.runtime.heart import BEATS_PER_LEASE
 from treadle.runtime.patience import Patience
 from treadle.runtime.place import Place
 from treadle.runtime.plan import Plan
 from treadle.runtime.recycling import Recycling
-from treadle.runtime.safety import check_company, check_store
 from treadle.runtime.serving import Serving
+from treadle.runtime.staff import Staff
+from treadle.runtime.stopping import Stopping
+from treadle.runtime.upkeep import Upkeep
 from treadle.stores.contract import Store
-from treadle.supervise.periodic import OnError, Periodic
 
 WATCH = 0.2
-MARGIN = 5.0
+"""Seconds between two looks at the children."""
+
 UNHURRIED = 10 * 365 * 86_400.0
 """Seconds that no job outlives: a worn child drains as long as its jobs take."""
-
-
-class Staff(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node is given by whoever puts it together.
-
-    `node` is what it is called, `host:pid`; `command` starts a child; `open_store` opens the store that a URL names;
-    `services` makes what runs beside.
-    """
-
-    node: str
-    command: Sequence[str]
-    open_store: Callable[[str], Store]
-    services: Callable[[Store, Sequence[CronEntry]], list[Periodic]]
-    name_owner: Callable[[int], str]
-    events: Events
-    clock: Clock
-    jitter: Callable[[], float]
-    on_error: OnError
-    notifier: Notifier
 
 
 class Node:
@@ -69,17 +43,12 @@ class Node:
         self._serving = Serving(plan, staff.node, self._children)
         self._places: set[Place] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._store: Store | None = None
-        self._heart: Heart | None = None
-        self._courier: Courier | None = None
-        self._periodics: list[Periodic] = []
+        # None until a first child was ready.
+        self._upkeep: Upkeep | None = None
         self._alone: asyncio.Task[None] | None = None
         self._next_look = 0.0
-        self._drain: Drain | None = None
         self._quiet = False
-        self._stopping = False
-        self._stop_asked = asyncio.Event()
-        self._last_chance = inf
+        self._stopping = Stopping(staff.clock)
         self._ended = asyncio.Event()
         self._first = asyncio.Lock()
         self._patience = Patience(staff.clock, staff.events, staff.jitter)
@@ -92,7 +61,7 @@ class Node:
     @property
     def store(self) -> Store | None:
         """The store of its app; None until a first child was ready."""
-        return self._store
+        return None if self._upkeep is None else self._upkeep.store
 
     async def run(self) -> int:
         """Start, and return when all has ended: 0, or 1 where no child could be made ready.
@@ -104,11 +73,8 @@ class Node:
             self._keep(index)
         await self._ended.wait()
         await self._front.close()
-        if self._courier is not None:
-            await self._courier.stop()
-        await asyncio.gather(*(periodic.stop() for periodic in self._periodics))
-        if self._store is not None:
-            await self._store.aclose()
+        if self._upkeep is not None:
+            await self._upkeep.close()
         return self.code
 
     def quiet(self) -> None:
@@ -124,37 +90,19 @@ class Node:
 
     def stop(self) -> None:
         """Drain every child for the plan's grace; those that take longer are killed."""
-        self._begin_to_stop(self._plan.grace + MARGIN)
+        self._stopping.begin(self._plan.grace + MARGIN)
+        self._front.stopping()
         for child in self._children:
-            self._dismiss(child)
+            child.dismiss()
         self._end_if_empty()
 
     def stop_now(self) -> None:
         """Stop what runs at once; it goes back untouched."""
-        self._begin_to_stop(0.0)
-        for child in self._children:
-            self._dismiss(child, grace=0.0)
-        self._end_if_empty()
-
-    def _begin_to_stop(self, patience: float) -> None:
-        """From now on no place is filled again, and after so many seconds no store is waited for."""
-        self._stopping = True
-        self._stop_asked.set()
+        self._stopping.begin(0.0)
         self._front.stopping()
-        self._last_chance = min(self._last_chance, self._staff.clock.steady() + patience)
-
-    def _no_time_left(self) -> bool:
-        return self._staff.clock.steady() >= self._last_chance
-
-    def _dismiss(self, child: Child, grace: float | None = None) -> None:
-        child.leaving = True
-        allowed = self._plan.grace if grace is None else grace
-        child.send("drain", grace=allowed)
-        asyncio.get_running_loop().call_later(allowed + MARGIN, self._lose_patience, child)
-
-    def _lose_patience(self, child: Child) -> None:
-        if child in self._children:
-            child.kill("it did not end within its grace")
+        for child in self._children:
+            child.dismiss(0.0)
+        self._end_if_empty()
 
     def _keep(self, index: int, *, alone: bool = False) -> "asyncio.Task[None]":
         place = Place(index, self._staff.clock, alone=alone)
@@ -183,20 +131,13 @@ class Node:
         """Keep a place filled."""
         self._places.add(place)
         try:
-            while not self._stopping:
+            while not self._stopping.begun:
                 again = await self._one(place)
                 if not again or (place.alone and not await self._any_set_aside(unknown=True)):
                     return
-                await self._rest(place.rest())
+                await self._stopping.rest(place.rest())
         finally:
             self._places.discard(place)
-
-    async def _rest(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stop_asked.wait()
-        except TimeoutError:
-            return
 
     async def _one(self, place: Place) -> bool:
         """One child; whether its place shall be filled again."""
@@ -212,7 +153,7 @@ class Node:
                 child.page.close()
         except (StoreUnavailable, OSError) as error:
             # No store for its burial; or no files, processes or memory for a new one. Both may come back.
-            if self._heart is None:
+            if self._upkeep is None:
                 raise
             self._staff.on_error(f"worker process {place.index}", error)
             return True
@@ -221,8 +162,8 @@ class Node:
         """One child from start to burial; whether its place shall be filled again."""
         await child.start(self._staff.command)
         self._children.add(child)
-        if self._stopping:
-            self._dismiss(child, grace=0.0)
+        if self._stopping.begun:
+            child.dismiss(0.0)
         try:
             if await self._welcome(child):
                 await self._listen(child)
@@ -243,13 +184,13 @@ class Node:
         if ready is None:
             return False
         async with self._first:
-            heart = self._heart or await self._open(ready)
+            upkeep = self._upkeep or await self._open(ready)
         owner = self._staff.name_owner(child.pid)
         while True:
             try:
-                await heart.add(owner, child.page)
+                await upkeep.heart.add(owner, child.page)
             except StoreError as error:
-                if self._stopping:
+                if self._stopping.begun:
                     return False
                 await self._patience.wait(error)
             else:
@@ -258,35 +199,20 @@ class Node:
                 self._front.ready()
                 return True
 
-    async def _open(self, ready: Ready) -> Heart:
+    async def _open(self, ready: Ready) -> Upkeep:
         """The first child told us where the store is."""
-        self._store = self._staff.open_store(ready.url)
-        await self._store.open()
-        await check_store(self._store, self._staff.events, unsafe=self._plan.unsafe)
-        await check_company(self._store, self._serving.open(ready), self._plan.share)
-        self._courier = Courier(self._store, self._serving.obey, self._staff.on_error)
-        await self._courier.open()
-        self._courier.start()
-        self._front.opened(self._store)
-        self._heart = Heart(
-            self._store,
-            self._plan.lease,
-            self._staff.clock,
-            self._staff.events,
-            fenced=self._fenced,
-            forgotten=self._forgotten,
-        )
-        self._periodics = self._staff.services(self._store, ready.crons)
-        if self._plan.drain:
-            await self._store.stage(1_000_000)
-            self._drain = Drain(self._store, self._plan.lease, self._staff.clock)
-        every = (("heart", self._heart.beat, self._heart.every), ("watch", self._watch, WATCH))
-        for name, step, seconds in (*every, *self._front.steps()):
-            periodic = Periodic(name, step, every=seconds, jitter=self._staff.jitter, on_error=self._staff.on_error)
-            self._periodics.append(periodic)
-        for periodic in self._periodics:
-            periodic.start()
-        return self._heart
+        store = self._staff.open_store(ready.url)
+        upkeep = Upkeep(store, self._plan, self._staff, self._serving, fenced=self._fenced, forgotten=self._forgotten)
+        try:
+            steps = [("watch", self._watch, WATCH), *self._front.steps()]
+            await upkeep.open(self._serving.open(ready), ready.crons, steps)
+        except BaseException:
+            await upkeep.close()
+            store.close()
+            raise
+        self._upkeep = upkeep
+        self._front.opened(store)
+        return upkeep
 
     async def _listen(self, child: Child) -> None:
         while (message := await child.receive()) is not None:
@@ -295,10 +221,10 @@ class Node:
                     self._front.attempts(message["delta"])
                 case "recycle":
                     child.recycled = True
-                    self._dismiss(child)
+                    child.dismiss()
                 case "leave":
                     child.leaving = True
-                    self._dismiss(child)
+                    child.dismiss()
                 case "held":
                     self._serving.heard(child, message["number"], message["held"])
                 case "fenced":
@@ -325,36 +251,32 @@ class Node:
             child.leaving |= code == 0
             for successor in self._serving.beside(child):
                 successor.join()
-        if self._store is not None and child.owner is not None and self._heart is not None:
-            self._heart.remove(child.owner)
+        if self._upkeep is None:
+            self.code = 1
+            self.stop()
+        elif child.owner is not None:
+            self._upkeep.heart.remove(child.owner)
             discarded = await bury(
-                self._store,
+                self._upkeep.store,
                 child,
                 code,
                 events=self._staff.events,
                 patience=self._patience,
                 jitter=self._staff.jitter,
-                give_up=self._no_time_left,
+                give_up=self._stopping.no_time_left,
             )
-        elif self._heart is None:
-            self.code = 1
-            self.stop()
         self._serving.left(child)
         self._next_look = 0.0
         before, more = self.tally, child.page.tally
         self.tally = before[0] + more[0], before[1] + more[1], before[2] + more[2] + discarded
 
     def _fill_again(self, child: Child, code: int) -> bool:
-        if self._stopping or child.outgoing or (child.leaving and not child.recycled):
+        if self._stopping.begun or child.outgoing or (child.leaving and not child.recycled):
             return False
         return not child.alone or code != 0
 
     async def _any_set_aside(self, *, unknown: bool) -> bool:
-        """Whether jobs wait to run alone; `unknown` where the store does not say."""
-        try:
-            return self._store is not None and await self._store.set_aside(self._serving.active) > 0
-        except StoreError:
-            return unknown
+        return self._upkeep is not None and await self._upkeep.any_set_aside(unknown=unknown)
 
     async def _watch(self) -> float | None:
         now = self._staff.clock.steady()
@@ -363,7 +285,7 @@ class Node:
             if mark and not child.killed:
                 child.overdue_mark = mark
                 self._kill(child, "a job let its time-out pass and could not be stopped")
-        if self._stopping or self._store is None:
+        if self._stopping.begun or self._upkeep is None:
             return None
         self._recycle()
         if not (self._plan.drain or self._alone or now >= self._next_look):
@@ -375,7 +297,7 @@ class Node:
             return None
         for child in self._children:
             if child.alone and child.owner and not child.leaving and not any(child.page.marks):
-                self._dismiss(child)
+                child.dismiss()
         if await self._drained():
             self.stop()
         return None
@@ -393,6 +315,6 @@ class Node:
 
     async def _drained(self) -> bool:
         owners = [child.owner for child in self._children if child.owner]
-        if self._drain is None or len(owners) < len(self._children):
+        if self._upkeep is None or len(owners) < len(self._children):
             return False
-        return await self._drain.finished(owners, self._serving.active)
+        return await self._upkeep.drained(owners)
