@@ -8,7 +8,9 @@ HEADER = 5  # bytes: a letter, and the length of the rest with its own four
 
 
 class PostgresProxy(CutProxy):
-    """A request is what ends in Sync, or a simple query; a reply is what ends in ReadyForQuery, or in a fatal error.
+    """Requests end in Sync, or are simple queries or data to copy.
+
+    Replies end in ReadyForQuery or a fatal error, or ask for such data.
 
     `matching` is sought in a statement's text too where only its name is sent, as it was prepared before.
     """
@@ -29,12 +31,12 @@ class PostgresProxy(CutProxy):
         if data[:1] == b"\0":  # the first message of a connection has no letter
             end = int.from_bytes(data[:4]) if len(data) >= HEADER else len(data) + 1
             return end if end <= len(data) else None
-        return next((end for kind, _, end in _messages(data) if kind in b"QSX"), None)
+        return next((end for kind, _, end in _messages(data) if kind in b"QSXc"), None)
 
     def reply_end(self, data: bytearray) -> int | None:
         for number, (kind, start, end) in enumerate(_messages(data)):
             last_words = kind == b"E" and b"VFATAL\0" in data[start:end]
-            if kind == b"Z" or last_words or (kind == b"A" and not number):
+            if kind in b"ZG" or last_words or (kind == b"A" and not number):
                 return end
         return None
 

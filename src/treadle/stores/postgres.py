@@ -33,8 +33,8 @@ from treadle.stores.job_query import JobQuery
 from treadle.stores.polling import until_orders
 from treadle.stores.postgres_connection import server_at
 from treadle.stores.postgres_desks import Desks
-from treadle.stores.postgres_inserts import Insert, check_kept
 from treadle.stores.postgres_query import PostgresTable, where_of
+from treadle.stores.postgres_rows import check_kept
 from treadle.stores.postgres_settle import Settle
 from treadle.stores.postgres_transactions import AsyncPostgresOpened, PostgresOpened, open_async
 from treadle.stores.postgres_watch import OrdersWatch, PostgresWatch
@@ -95,7 +95,14 @@ class PostgresStore:
         check_kept(jobs, self.shape)
         if tx is not None:
             return await self._desks.lent.insert(jobs, tx)
-        inserted = await self._desks.inserting.call(Insert(jobs, self._clock).run) if jobs else []
+        if not jobs:
+            return []
+        inserts = self._desks.inserts
+        wish = inserts.announce(jobs)
+        try:
+            inserted = await self._desks.inserting.call(lambda seat: inserts.serve(seat, wish))
+        finally:
+            inserts.withdraw(wish)
         self._desks.bell.ring()
         return inserted
 
@@ -104,7 +111,8 @@ class PostgresStore:
         check_kept(jobs, self.shape)
         if tx is not None:
             return self._desks.lent.insert_now(jobs, tx)
-        inserted = self._desks.threads.call(Insert(jobs, self._clock).run) if jobs else []
+        inserts = self._desks.inserts
+        inserted = self._desks.threads.call(lambda seat: inserts.now(seat, jobs)) if jobs else []
         self._desks.bell.ring()
         return inserted
 
@@ -226,7 +234,7 @@ class PostgresStore:
     async def fire_cron(self, firing: Firing) -> Sequence[Inserted] | None:
         """Go on to a tick and insert its jobs, in one transaction."""
         check_kept(firing.jobs, self.shape)
-        return await self._desks.back.change(crons.fire, firing)
+        return await self._desks.back.change(crons.fire, firing, self._desks.inserts.ids)
 
     async def counts(self) -> Mapping[str, Mapping[State, int]]:
         """Queue → state → number of jobs."""

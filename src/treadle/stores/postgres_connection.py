@@ -10,7 +10,7 @@ import contextlib
 import os
 import select
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -134,17 +134,26 @@ class Session:
         """Its only row."""
         return self.rows(name, values, prepare=prepare)[0]
 
+    def copy(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Send rows by a statement that copies them in."""
+        with self._own().cursor().copy(statement_in(self._schema, name)) as copy:
+            for row in rows:
+                copy.write_row(row)
+
     def install(self) -> TableShape:
         """Make the tables that lack; how the job table was made. Raises StoreError for one of another kind."""
-        if not isinstance(self._link, Link):
-            raise TypeError("expected tables to be made on a connection of the store's own")
-        return migrations.install(self._link, self._schema).shape
+        return migrations.install(self._own(), self._schema).shape
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """What runs within is done as a whole or not at all."""
         with self._link.transaction():
             yield
+
+    def _own(self) -> Link:
+        if not isinstance(self._link, Link):
+            raise TypeError("expected a connection of the store's own, got one that a user lent")
+        return self._link
 
 
 class Seat:

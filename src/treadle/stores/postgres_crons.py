@@ -7,6 +7,7 @@ import msgspec
 from treadle.core.cron_entry import CronEntry, read, written
 from treadle.core.job import Inserted
 from treadle.stores.postgres_connection import Session
+from treadle.stores.postgres_ids import Ids
 from treadle.stores.postgres_inserts import insert
 from treadle.stores.ticks import CRON_KEPT, CronRow, Crontab, Firing
 
@@ -57,8 +58,8 @@ def remove(session: Session, name: str) -> bool:
     return bool(session.rows("remove_cron", {"name": name}))
 
 
-def fire(session: Session, firing: Firing) -> list[Inserted] | None:
+def fire(session: Session, firing: Firing, ids: Ids) -> list[Inserted] | None:
     """Go on to a tick and insert its jobs, unless somebody did, or paused the entry."""
     values = {"name": firing.name, "last_tick": firing.last_tick, "tick": firing.tick}
     with session.together():
-        return insert(session, firing.jobs) if session.rows("fire_cron", values) else None
+        return insert(session, firing.jobs, ids) if session.rows("fire_cron", values) else None

@@ -17,7 +17,7 @@ from treadle.stores.lane import Lane
 from treadle.stores.postgres_connection import Seat, Server, Session
 from treadle.stores.postgres_hearing import Signals, listener_of
 from treadle.stores.postgres_hints import Hints
-from treadle.stores.postgres_inserts import PATIENCE
+from treadle.stores.postgres_inserts import PATIENCE, Inserts
 from treadle.stores.postgres_lent import LentInserts, identity
 
 P = ParamSpec("P")
@@ -44,7 +44,8 @@ class Desks:
         self.back = Desk("treadle-postgres-back", server, self._changed_behind)
         self.threads = Seats(server)
         own_now = partial(self.threads.call, lambda seat: seat.run(identity))
-        self.lent = LentInserts(server, own_now, partial(self.back.run, identity))
+        self.inserts = Inserts(clock)
+        self.lent = LentInserts(server, own_now, partial(self.back.run, identity), self.inserts.ids)
         self.signals = Signals()
         self.listener = listener_of(server, self.bell, self.threads.call, clock, self.signals)
 

@@ -1,21 +1,24 @@
-"""Inserts on PostgreSQL: ids are drawn before, so that what nobody confirmed may be sent again."""
+"""Inserts on PostgreSQL: ids are drawn before, so that what nobody confirmed may be sent again.
 
+Those of many tasks that wait for the connection are one insert. It is sent as it is until it is answered: whichever of
+its jobs stands there already says that all do.
+"""
+
+from collections import deque
 from collections.abc import Iterator, Sequence
-from threading import Event
-from typing import Any
+from contextlib import suppress
+from threading import Event, Lock
+from typing import TypeVar
 
-import msgspec
+import psycopg
 
-from treadle.core.arguments import Shape
 from treadle.core.clock import Clock
 from treadle.core.job import Inserted, NewJob
-from treadle.core.jsontext import load_json
-from treadle.errors import ArgumentError, StoreUnavailable, Unconfirmed
+from treadle.errors import StoreError, StoreFull, StoreUnavailable, Unconfirmed
 from treadle.stores import postgres_unique as unique
-from treadle.stores.oban import check, meta_of
 from treadle.stores.postgres_connection import Seat, Session
-
-LONGEST_NAME = 127
+from treadle.stores.postgres_ids import Ids
+from treadle.stores.postgres_rows import copy, pages, put
 
 # Seconds after which a caller is told that the store is away.
 PATIENCE = 1.8
@@ -24,92 +27,111 @@ _TRY = 0.8
 _JOBS_A_SECOND = 2_000
 _BYTES_A_SECOND = 2_000_000
 _PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
-# Of one statement, whose time is limited.
-_JOBS_TOGETHER = 5_000
+# Of many callers. Beyond it a statement gains nothing, and lets all of them wait for long.
+_JOBS_TOGETHER = 1_000
+_BYTES_TOGETHER = 1 << 20
+# From here on COPY, at half the cost of a job, is worth its round trips.
+_COPIED = 500
 
-_encode = msgspec.json.Encoder().encode
-
-
-class _Row(msgspec.Struct):
-    id: int
-    queue: str
-    worker: str
-    args: msgspec.Raw
-    max_attempts: int
-    priority: int
-    tags: tuple[str, ...]
-    meta: msgspec.Raw
-    at: float | None
-    delay: float | None
+T = TypeVar("T")
 
 
-def check_kept(jobs: Sequence[NewJob], shape: Shape) -> None:
-    """Raise ArgumentError for a job that PostgreSQL cannot keep; nothing of its bulk was sent then."""
-    check(jobs, shape)
-    for job in jobs:
-        for what, name in (("name", job.name), ("queue", job.queue)):
-            if not 0 < len(name) <= LONGEST_NAME:
-                raise ArgumentError(
-                    f"job {job.name!r:.60}: expected its {what} to have 1 to {LONGEST_NAME} characters on this store, "
-                    f"got {len(name)}"
-                )
-            _check_text(name, f"{what} of job {job.name!r:.60}")
-        if b"\\u" in job.args:
-            _check_value(load_json(job.args), f'args of job "{job.name}"')
-        for index, tag in enumerate(job.tags):
-            _check_text(tag, f'tags of job "{job.name}"[{index}]')
-        if job.meta:
-            _check_value(job.meta, f'meta of job "{job.name}"')
-
-
-def _check_value(value: Any, where: str) -> None:  # noqa: ANN401 - any JSON
-    match value:
-        case str():
-            _check_text(value, where)
-        case dict():
-            for key, item in value.items():
-                _check_text(key, f"a key of {where}")
-                _check_value(item, f"{where}[{key!r}]")
-        case list() | tuple():
-            for index, item in enumerate(value):
-                _check_value(item, f"{where}[{index}]")
-        case _:
-            pass
-
-
-def _check_text(text: str, where: str) -> None:
-    if "\0" in text:
-        raise ArgumentError(
-            f"{where}: expected text without NUL characters, which PostgreSQL cannot keep, got one at position "
-            f"{text.index(chr(0))}"
-        )
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ArgumentError(
-            f"{where}: expected text, got a lone surrogate at position {error.start}, which UTF-8 cannot carry"
-        ) from error
-
-
-def insert(session: Session, jobs: Sequence[NewJob]) -> list[Inserted]:
+def insert(session: Session, jobs: Sequence[NewJob], ids: Ids) -> list[Inserted]:
     """Insert within a transaction that the caller holds, and that ends all or nothing."""
-    ids = _drawn_ids(session, jobs)
+    drawn = ids.take(session, len(jobs))
     if any(job.unique is not None for job in jobs):
         unique.take_keys(session, jobs)
-        return _put_unique(session, jobs, ids)
-    for page in _pages(ids, jobs):
-        session.rows("insert", page)
-    return [Inserted(str(job_id)) for job_id in ids]
+        return _put_unique(session, jobs, drawn)
+    for page in pages(list(zip(drawn, jobs, strict=True))):
+        ids.give(put(session, page, ids.ahead(len(jobs))))
+    return [Inserted(str(job_id)) for job_id in drawn]
 
 
-class Insert:
-    """One call of `insert`: it knows its ids as soon as they are drawn, and is repeated with them until a deadline."""
+class Wish:
+    """One call of `insert`: what it wants, then what came of it."""
 
-    def __init__(self, jobs: Sequence[NewJob], clock: Clock) -> None:
+    def __init__(self, jobs: Sequence[NewJob]) -> None:
+        self.jobs = jobs
+        self.size = sum(len(job.args) for job in jobs)
+        self.unique = any(job.unique is not None for job in jobs)
+        self.inserted: list[Inserted] | None = None
+        self.error: Exception | None = None
+
+
+class Inserts:
+    """Of one store object; thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.ids = Ids(clock)
+        self._clock = clock
+        self._wishes: deque[Wish] = deque()
+        self._lock = Lock()
+
+    def announce(self, jobs: Sequence[NewJob]) -> Wish:
+        """Say what will be wanted; whoever is served first serves it too."""
+        wish = Wish(jobs)
+        with self._lock:
+            self._wishes.append(wish)
+        return wish
+
+    def withdraw(self, wish: Wish) -> None:
+        """Nobody waits for it any more: insert it only if that has begun."""
+        with self._lock, suppress(ValueError):
+            self._wishes.remove(wish)
+
+    def serve(self, seat: Seat, wish: Wish) -> list[Inserted]:
+        """What came of an announced wish. To be called on one thread. Raises StoreFull, Unconfirmed."""
+        while wish.inserted is None and wish.error is None and (wishes := self._next_wishes()):
+            self._insert(seat, wishes)
+        if wish.error is not None:
+            raise wish.error
+        return wish.inserted or []
+
+    def now(self, seat: Seat, jobs: Sequence[NewJob]) -> list[Inserted]:
+        """Insert on the calling thread."""
+        return _Insert(jobs, self.ids, self._clock).run(seat)
+
+    def _next_wishes(self) -> list[Wish]:
+        """Unique jobs go alone: they may have to wait for others' transactions."""
+        wishes: list[Wish] = []
+        jobs = size = 0
+        with self._lock:
+            while self._wishes and not (wishes and (wishes[0].unique or self._wishes[0].unique)):
+                jobs, size = jobs + len(self._wishes[0].jobs), size + self._wishes[0].size
+                if wishes and (jobs > _JOBS_TOGETHER or size > _BYTES_TOGETHER):
+                    break
+                wishes.append(self._wishes.popleft())
+        return wishes
+
+    def _insert(self, seat: Seat, wishes: Sequence[Wish]) -> None:
+        """Every wish gets what came of its jobs, or the error."""
+        try:
+            inserted = self.now(seat, [job for wish in wishes for job in wish.jobs])
+        except Unconfirmed as error:
+            for wish, ids in zip(wishes, _shared_out(wishes, error.ids), strict=True):
+                wish.error = Unconfirmed(str(error), tuple(ids))
+        except Exception as error:  # noqa: BLE001 - handed to everybody whom it concerns
+            if len(wishes) > 1 and not isinstance(error, StoreUnavailable | StoreFull):
+                # The server refused one of them, and nothing was inserted.
+                for wish in wishes:
+                    self._insert(seat, [wish])
+                return
+            for wish in wishes:
+                wish.error = error
+        else:
+            for wish, mine in zip(wishes, _shared_out(wishes, inserted), strict=True):
+                wish.inserted = list(mine)
+
+
+class _Insert:
+    """It knows its ids as soon as they are drawn, and is repeated with them until a deadline."""
+
+    def __init__(self, jobs: Sequence[NewJob], ids: Ids, clock: Clock) -> None:
         self._jobs = jobs
+        self._ids = ids
         self._clock = clock
         self._end = clock.steady() + PATIENCE
-        self._ids: list[int] = []
+        self._drawn: list[int] = []
         self._sent = False
         size = sum(len(job.args) for job in jobs)
         self._need = _TRY + len(jobs) / _JOBS_A_SECOND + size / _BYTES_A_SECOND
@@ -128,64 +150,57 @@ class Insert:
             except StoreUnavailable as error:
                 failure = error
         if self._sent:
-            raise Unconfirmed(str(failure), tuple(map(str, self._ids))) from failure
+            raise Unconfirmed(str(failure), tuple(map(str, self._drawn))) from failure
         raise failure or AssertionError("unreachable: the first try returns or raises")
 
     def _step(self, session: Session) -> list[Inserted]:
-        if not self._ids:
-            self._ids = _drawn_ids(session, self._jobs)
-        if any(job.unique is not None for job in self._jobs):
-            return self._with_unique(session)
-        pages = list(_pages(self._ids, self._jobs))
-        self._sent = True
-        if len(pages) == 1:
-            session.rows("insert", pages[0])
-        else:
-            with session.together():
-                for page in pages:
-                    session.rows("insert", page)
-        return [Inserted(str(job_id)) for job_id in self._ids]
+        if not self._drawn:
+            self._drawn = self._ids.take(session, len(self._jobs))
+        again, self._sent = self._sent, True
+        try:
+            if any(job.unique is not None for job in self._jobs):
+                return self._with_unique(session, again=again)
+            self._put_all(session)
+        except psycopg.errors.UniqueViolation as error:
+            if not again:
+                raise StoreError(
+                    f"expected new ids from the sequence of oban_jobs, got {self._drawn[0]}, or one after it, which a "
+                    f"job has already: was the table restored without it? Set it to the highest id, with setval()"
+                ) from error
+        return [Inserted(str(job_id)) for job_id in self._drawn]
 
-    def _with_unique(self, session: Session) -> list[Inserted]:
+    def _put_all(self, session: Session) -> None:
+        rows = list(zip(self._drawn, self._jobs, strict=True))
+        if len(rows) >= _COPIED and all(job.at is None and not job.delay for job in self._jobs):
+            with session.together():
+                copy(session, rows)
+            return
+        parts = list(pages(rows))
+        if len(parts) == 1:
+            self._ids.give(put(session, rows, self._ids.ahead(len(rows))))
+            return
+        with session.together():
+            for page in parts:
+                put(session, page)
+
+    def _with_unique(self, session: Session, *, again: bool) -> list[Inserted]:
         with session.together():
             unique.take_keys(session, self._jobs)
-            if self._sent:
-                done = unique.before(session, self._jobs, self._ids)
-                if done is not None:
-                    return done
-            self._sent = True
-            return _put_unique(session, self._jobs, self._ids)
+            done = unique.before(session, self._jobs, self._drawn) if again else None
+            return done or _put_unique(session, self._jobs, self._drawn)
+
+
+def _shared_out(wishes: Sequence[Wish], given: Sequence[T]) -> Iterator[Sequence[T]]:
+    start = 0
+    for wish in wishes:
+        yield given[start : start + len(wish.jobs)]
+        start += len(wish.jobs)
 
 
 def _put_unique(session: Session, jobs: Sequence[NewJob], ids: Sequence[int]) -> list[Inserted]:
     """Insert those that are not one too many; their keys are taken."""
     planned = unique.plan(session, jobs, ids)
-    for page in _pages([job_id for job_id, _, _ in planned.jobs], [job for _, job, _ in planned.jobs]):
-        session.rows("insert", page)
+    for page in pages([(job_id, job) for job_id, job, _ in planned.jobs]):
+        put(session, page)
     unique.keep(session, planned)
     return list(planned.answers)
-
-
-def _drawn_ids(session: Session, jobs: Sequence[NewJob]) -> list[int]:
-    return [row[0] for row in session.rows("draw_ids", {"count": len(jobs)})] if jobs else []
-
-
-def _row(job_id: int, job: NewJob) -> _Row:
-    return _Row(
-        job_id,
-        job.queue,
-        job.name,
-        msgspec.Raw(job.args),
-        job.max_attempts,
-        job.priority,
-        job.tags,
-        msgspec.Raw(meta_of(job).encode()),
-        job.at,
-        job.delay,
-    )
-
-
-def _pages(ids: Sequence[int], jobs: Sequence[NewJob]) -> Iterator[dict[str, str]]:
-    rows = [_row(job_id, job) for job_id, job in zip(ids, jobs, strict=True)]
-    for start in range(0, len(rows), _JOBS_TOGETHER):
-        yield {"jobs": _encode(rows[start : start + _JOBS_TOGETHER]).decode()}

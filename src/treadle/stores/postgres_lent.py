@@ -13,6 +13,7 @@ from treadle.errors import ConfigError
 from treadle.stores.borrowed.crossing import Fetch, across
 from treadle.stores.borrowed.link import Awaits, Borrowed, Link, fetched, refuse_engine
 from treadle.stores.postgres_connection import Server, Session
+from treadle.stores.postgres_ids import Ids
 from treadle.stores.postgres_inserts import insert
 
 Identity = tuple[Any, ...]
@@ -31,10 +32,13 @@ class Elsewhere(ConfigError):
 class LentInserts:
     """`own_now` and `own` ask where the store is. What is known of it and of connections is kept while they live."""
 
-    def __init__(self, server: Server, own_now: Callable[[], Identity], own: Callable[[], Awaitable[Identity]]) -> None:
+    def __init__(
+        self, server: Server, own_now: Callable[[], Identity], own: Callable[[], Awaitable[Identity]], ids: Ids
+    ) -> None:
         self._server = server
         self._own_now = own_now
         self._own = own
+        self._ids = ids
         self._place: Identity | None = None
         self._known: WeakSet[Any] = WeakSet()
 
@@ -96,7 +100,7 @@ class LentInserts:
                 )
             if link.key is not None:
                 self._known.add(link.key)
-        return insert(session, jobs)
+        return insert(session, jobs, self._ids)
 
 
 class Lent:

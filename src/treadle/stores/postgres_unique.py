@@ -36,13 +36,16 @@ class Planned(msgspec.Struct, frozen=True):
 def before(session: Session, jobs: Sequence[NewJob], ids: Sequence[int]) -> list[Inserted] | None:
     """What came of these jobs where they were inserted before, though nobody confirmed it; None where they were not."""
     keys = {job_id: job.digest(job.unique) for job_id, job in zip(ids, jobs, strict=True) if job.unique is not None}
-    kept, newest = session.row("unique_kept", {"ids": list(keys), "keys": list(set(keys.values()))})
-    if not kept:
-        return None
     # What is not unique was inserted in the same transaction.
-    own = {*kept, *(job_id for job_id in ids if job_id not in keys)}
+    plain = [job_id for job_id in ids if job_id not in keys]
+    values = {"ids": list(keys), "keys": list(set(keys.values())), "plain": plain}
+    kept, newest, stands = session.row("unique_kept", values)
+    if not kept and not stands:
+        return None
+    own = {*kept, *plain}
     return [
-        Inserted(str(job_id)) if job_id in own else Inserted(str(newest[keys[job_id]]), conflict=True) for job_id in ids
+        Inserted(str(job_id)) if job_id in own else Inserted(str(newest.get(keys[job_id], job_id)), conflict=True)
+        for job_id in ids
     ]
 
 

@@ -1,4 +1,5 @@
--- The ids were drawn before, so that this may be sent again. Who waits is told in the same transaction.
+-- The ids were drawn before, so what is sent again meets its own rows, and fails. Who waits is told in the same
+-- transaction. Ids for the next insert come with the answer.
 WITH given AS (
   SELECT g.*, timezone('UTC', now()) AS now,
     coalesce(timezone('UTC', to_timestamp(g.at)), timezone('UTC', now()) + make_interval(secs => coalesce(g.delay, 0))) AS due
@@ -12,8 +13,11 @@ put AS (
   SELECT id, (CASE WHEN due > now THEN 'scheduled' ELSE 'available' END)::{schema}.oban_job_state, queue, worker, args,
     max_attempts, now, greatest(due, now), priority, tags, meta
   FROM given
-  ON CONFLICT (id) DO NOTHING
   RETURNING queue, state
+),
+told AS (
+  SELECT pg_notify('{channel}', json_build_object('queue', queue)::text)
+  FROM (SELECT DISTINCT queue FROM put WHERE state = 'available') AS waiting
 )
-SELECT pg_notify('{channel}', json_build_object('queue', queue)::text)
-FROM (SELECT DISTINCT queue FROM put WHERE state = 'available') AS waiting
+SELECT (SELECT count(*) FROM told), ARRAY(
+  SELECT nextval((SELECT pg_get_serial_sequence('{schema}.oban_jobs', 'id'))::regclass) FROM generate_series(1, %(ahead)s))
