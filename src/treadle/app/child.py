@@ -24,7 +24,15 @@ import msgspec
 from treadle.app.load import load_app
 from treadle.app.shown import shown_text
 from treadle.app.treadle import Treadle
-from treadle.app.worker import build_worker, helper_command, new_loop, registered_queues, reporting, telling_names
+from treadle.app.worker import (
+    broadcasts,
+    build_worker,
+    helper_command,
+    new_loop,
+    registered_queues,
+    reporting,
+    telling_names,
+)
 from treadle.core.cron_entry import CronEntry
 from treadle.errors import ConfigError, StoreError
 from treadle.hooks.events import WorkerReady, WorkerStopped
@@ -35,6 +43,7 @@ from treadle.runtime.heart import BEATS_PER_LEASE, STALE
 from treadle.runtime.metrics import Attempts
 from treadle.runtime.page import Page
 from treadle.runtime.plan import Plan
+from treadle.runtime.pulses import pulse_of
 from treadle.runtime.reporter import Reporter
 from treadle.runtime.slots import Group, Slots
 from treadle.runtime.stall import StallWatch
@@ -103,6 +112,8 @@ class _Process:
         self._reporter: Reporter | None = None
         self._draining: asyncio.Task[None] | None = None
         self._attempts = Attempts()
+        self._started = 0.0
+        self._pulse: Periodic | None = None
         self._periodics: list[Periodic] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
@@ -173,6 +184,8 @@ class _Process:
         else:
             self._worker.regroup(groups, paused)
             self._reporter.hasten()
+            if self._pulse is not None:
+                self._pulse.hasten()
 
     async def _tell_held(self, number: int) -> None:
         """Tell how much is held of what has limits, now and as long as it is more than they allow."""
@@ -194,7 +207,8 @@ class _Process:
         helper = helper_command(self._reference, self._plan.log_format, self._plan.log_level)
         worker = build_worker(app, owner, self._slots, self._page, helper=helper, stuck_limit=limit)
         worker.beat_limit = self._plan.lease * STALE
-        reporter = Reporter(app.store, worker, node, app.clock.now(), self._asked)
+        self._started = app.clock.now()
+        reporter = Reporter(app.store, worker, node, self._started, self._asked)
         reporter.quiet = quiet
         self._periodics = self._made_periodics(reporter)
         if quiet:
@@ -212,6 +226,9 @@ class _Process:
         events = self._app.events
         on_error = reporting(events)
         made = [reporter.periodic(self._plan.lease / BEATS_PER_LEASE, jitter, on_error)]
+        if broadcasts(self._app.store):
+            self._pulse = Periodic("pulse", self._beat, every=TELL_EVERY, jitter=jitter, on_error=on_error)
+            made.append(self._pulse)
         if self._plan.listen is not None:
             self._attempts.listen(events, timed=True)
             made.append(Periodic("metrics", self._tell, every=TELL_EVERY, jitter=jitter, on_error=on_error))
@@ -221,6 +238,10 @@ class _Process:
         # A parent that is frozen reads nothing: what is not told now is told together with what follows.
         if self._attempts.series and self._channel.idle:
             self._channel.send("attempts", delta=self._attempts.take())
+
+    async def _beat(self) -> None:
+        if self._worker is not None and self._reporter is not None and self._channel.idle:
+            self._channel.send("pulse", pulse=pulse_of(self._worker, self._started, quiet=self._reporter.quiet))
 
     async def _watch(self, worker: Worker) -> None:
         await worker.ended.wait()

@@ -7,11 +7,14 @@ import asyncio
 import os
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 from treadle.app.guard import refuse_while_importing
 from treadle.app.surface import App
 from treadle.app.worker import (
+    build_broadcaster,
     build_services,
     check_findable,
     helper_command,
@@ -33,11 +36,13 @@ from treadle.runtime.heart import BEATS_PER_LEASE, STALE, Heart
 from treadle.runtime.page import Page, new_page
 from treadle.runtime.patience import Patience
 from treadle.runtime.plan import Plan
+from treadle.runtime.pulses import pulse_of
 from treadle.runtime.reporter import Reporter
 from treadle.runtime.safety import check_company, check_store
 from treadle.runtime.served import Served
 from treadle.runtime.slots import Slots
 from treadle.runtime.worker import Worker
+from treadle.stores.broadcasts import Pulse
 from treadle.stores.contract import Store
 from treadle.supervise.clock import jitter
 from treadle.supervise.periodic import Periodic
@@ -120,6 +125,7 @@ class _Stay:
         self._node = node_name(os.getpid())
         self._served = Served(plan, ("default",))
         self._worker: Worker | None = None
+        self._pulse: Callable[[], Pulse] | None = None
         self._reporter: Reporter | None = None
         self._started = asyncio.Event()
         self._guard: asyncio.Task[None] | None = None
@@ -139,6 +145,7 @@ class _Stay:
         await self._courier.open()
         self._courier.start()
         self._services = build_services(self._store, self._app.events, self._plan, crons)
+        self._services += build_broadcaster(self._store, self._app.events, self._node, self._pulses, crons)
         for service in self._services:
             service.start()
         self._guard = asyncio.create_task(self._run(), name="treadle embedded worker")
@@ -226,7 +233,9 @@ class _Stay:
         worker.start()
         events, slots = self._app.events, worker.slots
         self._worker = worker
-        reporter = self._reporter = Reporter(self._store, worker, self._node, self._app.clock.now())
+        started = self._app.clock.now()
+        self._pulse = partial(pulse_of, worker, started, quiet=False)
+        reporter = self._reporter = Reporter(self._store, worker, self._node, started)
         reports = reporter.periodic(self._plan.lease / BEATS_PER_LEASE, jitter, reporting(events))
         reports.start()
         events.emit(WorkerReady(owner=worker.owner, queues=slots.queues, concurrency=slots.limit))
@@ -234,7 +243,11 @@ class _Stay:
         try:
             await worker.ended.wait()
         finally:
+            self._pulse = None
             await reports.stop()
+
+    def _pulses(self) -> list[Pulse]:
+        return [] if self._pulse is None else [self._pulse()]
 
     def _obey(self, order: Order) -> None:
         worker, reporter, served = self._worker, self._reporter, self._served

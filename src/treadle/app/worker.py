@@ -13,14 +13,17 @@ from treadle.errors import ConfigError
 from treadle.hooks.events import Events, ServiceFailed
 from treadle.runtime.page import Page
 from treadle.runtime.plan import Plan
+from treadle.runtime.pulses import AttemptCounts
 from treadle.runtime.setting import Setting
 from treadle.runtime.slots import Slots
 from treadle.runtime.worker import Worker
+from treadle.services.broadcaster import broadcaster
 from treadle.services.crontab import crontab
 from treadle.services.pruner import pruner
 from treadle.services.rescuer import rescuer
 from treadle.services.restamper import restamper
 from treadle.services.stager import stager
+from treadle.stores.broadcasts import Broadcasts, TakePulses
 from treadle.stores.contract import Ability, Store
 from treadle.stores.transactions import Transacts
 from treadle.supervise.clock import jitter, nonce
@@ -70,6 +73,7 @@ def worker_setting(app: App, helper: Sequence[str], stuck_limit: int) -> Setting
         overrides=app.overrides,
         unknown=app.unknown,
         transacts=_transacts(app.store),
+        counts=AttemptCounts() if broadcasts(app.store) else None,
     )
 
 
@@ -87,6 +91,24 @@ def build_services(store: Store, events: Events, plan: Plan, crons: Sequence[Cro
         pruner(store, events, jitter=jitter, on_error=on_error),
         crontab(store, events, crons, jitter=jitter, on_error=on_error),
     ]
+
+
+def broadcasts(store: Store) -> bool:
+    """Whether dashboards listen to what is told of workers on this store."""
+    return Ability.BROADCASTS in store.abilities
+
+
+def build_broadcaster(
+    store: Store,
+    events: Events,
+    node: str,
+    pulses: TakePulses,
+    crons: Sequence[CronEntry] | None,
+) -> list[Periodic]:
+    """What tells such dashboards of the workers on a node, and, unless `crons` is None, of its crontab."""
+    if not broadcasts(store) or not isinstance(store, Broadcasts):
+        return []
+    return [broadcaster(store, node, pulses, crons, jitter=jitter, on_error=reporting(events))]
 
 
 def reporting(events: Events) -> OnError:

@@ -1,5 +1,6 @@
 """What the crontab does at a moment of the store's clock: which ticks are due, which were missed, what comes of it."""
 
+from collections.abc import Container
 from functools import lru_cache
 
 import msgspec
@@ -54,6 +55,11 @@ def due(row: CronRow, now: float) -> Due | None:
     coming = (*caught_up, *fresh)
     firing = Firing(entry.name, last, (fresh or missed)[-1], tuple(entry.job_at(tick) for tick in coming))
     return Due(firing, coming, len(missed) - len(caught_up))
+
+
+def ticks_here(row: CronRow, declared: Container[str]) -> bool:
+    """Whether an entry ticks on a node whose code declares these: its own do, and those that stand in no code."""
+    return not row.paused and (not row.declared or row.entry.name in declared)
 
 
 @lru_cache(maxsize=4_096)

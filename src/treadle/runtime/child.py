@@ -18,6 +18,7 @@ from treadle.core.cron_entry import CronEntry
 from treadle.runtime.channel import Channel
 from treadle.runtime.page import Page, new_page
 from treadle.runtime.plan import Plan
+from treadle.runtime.pulses import Kept
 from treadle.runtime.slots import Group
 
 MARGIN = 5.0
@@ -57,6 +58,7 @@ class Child:
         self._plan = plan
         self.slots = 1 if alone else plan.slots(index)
         self.page: Page = new_page(self.slots)
+        self.pulses = Kept()
         self._process: asyncio.subprocess.Process | None = None
         self._channel: Channel | None = None
 

@@ -16,7 +16,6 @@ from treadle.runtime.page import Page
 from treadle.runtime.running import Running
 from treadle.runtime.setting import Setting
 from treadle.runtime.slots import Key
-from treadle.runtime.telling import tell
 from treadle.stores.claim import APPLIED, Claim, Settled, Settlement
 
 
@@ -79,7 +78,7 @@ class Endings:
 
     def conclude(self, claim: Claim, outcome: Outcome, seconds: float = 0.0) -> None:
         """This becomes of the job, after so many seconds."""
-        tell(self._setting.events, claim.job, outcome, seconds)
+        self._setting.tell(claim.job, outcome, seconds)
         self._count(outcome)
         self._settle(Settlement(claim, outcome))
 
@@ -92,7 +91,7 @@ class Endings:
         self._running.leave(attempt)
         if answer == APPLIED:
             complain(attempt, error)
-            tell(self._setting.events, done.claim.job, done.outcome, self._setting.clock.steady() - attempt.started)
+            self._setting.tell(done.claim.job, done.outcome, self._setting.clock.steady() - attempt.started)
             self._count(done.outcome)
         self._settled(done, answer)
 

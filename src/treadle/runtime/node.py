@@ -219,6 +219,8 @@ class Node:
             match message["kind"]:
                 case "attempts":
                     self._front.attempts(message["delta"])
+                case "pulse":
+                    child.pulses.heard(message["pulse"])
                 case "recycle":
                     child.recycled = True
                     child.dismiss()

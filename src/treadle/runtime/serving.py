@@ -11,6 +11,7 @@ from treadle.runtime.child import Child, Ready
 from treadle.runtime.plan import Plan
 from treadle.runtime.served import Served
 from treadle.runtime.slots import Group
+from treadle.stores.broadcasts import Pulse
 
 
 class Serving:
@@ -58,6 +59,10 @@ class Serving:
         """A child has ended, and what it held was given back."""
         for queue in self._held.pop(child, {}):
             self._deal(queue)
+
+    def pulses(self) -> list[Pulse]:
+        """What the children do, and did since the last time."""
+        return [pulse for child in self._children for pulse in child.pulses.take()]
 
     def obey(self, order: Order) -> None:
         """Do what was ordered, if it concerns this node."""

@@ -8,6 +8,7 @@ from treadle.core.clock import Clock
 from treadle.core.cron_entry import CronEntry
 from treadle.hooks.events import Events
 from treadle.runtime.notify import Notifier
+from treadle.stores.broadcasts import TakePulses
 from treadle.stores.contract import Store
 from treadle.supervise.periodic import OnError, Periodic
 
@@ -21,7 +22,7 @@ class Staff(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     command: Sequence[str]
     open_store: Callable[[str], Store]
-    services: Callable[[Store, Sequence[CronEntry]], list[Periodic]]
+    services: Callable[[Store, Sequence[CronEntry], TakePulses], list[Periodic]]
     name_owner: Callable[[int], str]
     events: Events
     clock: Clock

@@ -57,7 +57,7 @@ class Upkeep:
         self._courier.start()
         if self._plan.drain:
             await self.store.stage(EVERY_JOB)
-        self._periodics = self._staff.services(self.store, crons)
+        self._periodics = self._staff.services(self.store, crons, self._serving.pulses)
         chance, on_error = self._staff.jitter, self._staff.on_error
         for name, step, every in (("heart", self.heart.beat, self.heart.every), *steps):
             self._periodics.append(Periodic(name, step, every=every, jitter=chance, on_error=on_error))

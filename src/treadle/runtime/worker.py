@@ -67,6 +67,7 @@ class Worker:
     def __init__(self, store: Consumes, owner: str, slots: Slots, page: Page, setting: Setting) -> None:
         self.owner = owner
         self.slots = slots
+        self.counts = setting.counts
         self.fenced = False
         self.ended = asyncio.Event()
         self.done: Counter[str] = Counter()

@@ -10,7 +10,7 @@ from math import inf
 
 from treadle.core.cron_entry import CronEntry
 from treadle.errors import ArgumentError, ConfigError, StoreError, StoreFull, StoreUnavailable
-from treadle.features.cron import due, ticks_of
+from treadle.features.cron import due, ticks_here, ticks_of
 from treadle.hooks.events import CronFired, CronMissed, Events, JobConflicted, StoreWarning
 from treadle.stores.ticks import CronRow, Crontab, Ticks
 from treadle.supervise.periodic import OnError, Periodic
@@ -44,7 +44,8 @@ class Ticker:
             table = await self._store.crontab()
         for name in table.unreadable:
             self._tell(name, "what the store has of it is no entry")
-        upcoming = [await self._tick(row, table.now) for row in table.rows.values() if self._is_ours(row)]
+        ours = [row for row in table.rows.values() if ticks_here(row, self._entries)]
+        upcoming = [await self._tick(row, table.now) for row in ours]
         self.next = min(upcoming, default=inf)
         return max(self.next - table.now, 0.0)
 
@@ -52,9 +53,6 @@ class Ticker:
         if not self._entries and not any(row.declared for row in table.rows.values()):
             return False
         return self._declared is None or not 0 <= table.now - self._declared < DECLARE_EVERY
-
-    def _is_ours(self, row: CronRow) -> bool:
-        return not row.paused and (not row.declared or row.entry.name in self._entries)
 
     async def _tick(self, row: CronRow, now: float) -> float:
         """Fire an entry if it is due; when it is due next. One that cannot be holds up no other."""

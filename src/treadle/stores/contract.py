@@ -32,6 +32,9 @@ class Ability(StrEnum):
     SIGNALS = "signals"
     """What queues are told is told to the nodes of foreign programs too, and obeyed by them."""
 
+    BROADCASTS = "broadcasts"
+    """Dashboards of foreign programs listen to what workers do, rather than look; see stores/broadcasts.py."""
+
     HISTORY = "history"
     """Jobs that ended stay to be found until they are pruned or deleted: one that is not found is gone."""
 

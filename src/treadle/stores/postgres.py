@@ -26,11 +26,13 @@ from treadle.stores import postgres_jobs as table
 from treadle.stores import postgres_producers as producers
 from treadle.stores import sql_search as search
 from treadle.stores.borrowed.link import Borrowed
+from treadle.stores.broadcasts import Pulse
 from treadle.stores.claim import Claim, Demand, Rescued, Settled, Settlement
 from treadle.stores.contract import Ability, Watch
 from treadle.stores.forks import while_alive
 from treadle.stores.job_query import JobQuery
 from treadle.stores.polling import until_orders
+from treadle.stores.postgres_broadcasts import Broadcaster
 from treadle.stores.postgres_connection import server_at
 from treadle.stores.postgres_desks import Desks
 from treadle.stores.postgres_query import PostgresTable, where_of
@@ -49,7 +51,9 @@ class PostgresStore:
     """A store in one schema of one database. `pooled` says whether PgBouncer is in front; None has it found out."""
 
     shape = Shape.MAPPING
-    abilities = frozenset({Ability.PRIORITY, Ability.HISTORY, Ability.TRANSACTIONS, Ability.SIGNALS})
+    abilities = frozenset(
+        {Ability.PRIORITY, Ability.HISTORY, Ability.TRANSACTIONS, Ability.SIGNALS, Ability.BROADCASTS}
+    )
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class PostgresStore:
         self._turn = 0
         # Known once the tables were looked at.
         self._registers = False
+        self._broadcaster = Broadcaster()
         self._inherited: list[Desks] = []
         self._begin()
         os.register_at_fork(after_in_child=while_alive(self._begin_in_child))
@@ -175,6 +180,14 @@ class PostgresStore:
         if self._registers:
             await self._desks.back.run(producers.register, report)
         return ()
+
+    async def broadcast(self, pulses: Sequence[Pulse]) -> None:
+        """Tell Oban's dashboards of these owners."""
+        await self._desks.back.run(self._broadcaster.tell, pulses)
+
+    async def broadcast_crontab(self, node: str, entries: Sequence[CronEntry]) -> None:
+        """Tell Oban's dashboards which entries tick on this node."""
+        await self._desks.back.run(self._broadcaster.tell_crontab, node, entries)
 
     async def stage(self, limit: int) -> int:
         """Make due jobs available."""

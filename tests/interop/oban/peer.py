@@ -75,6 +75,23 @@ class Holding:
         return Cancel("was told")
 
 
+HEARD: list[list[Any]] = []
+
+
+async def listen(oban: Any, channels: list[str]) -> None:  # noqa: ANN401 - oban's instance
+    """Keep what comes on these channels."""
+    for channel in channels:
+        # oban-py has no public way to it.
+        await oban._notifier.listen(channel, lambda name, message: HEARD.append([name, message]))  # noqa: SLF001
+
+
+def heard() -> list[list[Any]]:
+    """What came since the last time."""
+    found = HEARD.copy()
+    HEARD.clear()
+    return found
+
+
 async def answer(oban: Any, request: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
     answers: dict[str, Any] = {
         "enqueue": lambda **job: oban.enqueue(Job(**job)),
@@ -87,6 +104,8 @@ async def answer(oban: Any, request: dict[str, Any]) -> Any:  # noqa: ANN401 - a
         "job": oban.get_job,
         "notice": decode_payload,
         "recorded": decode_recorded,
+        "listen": lambda channels: listen(oban, channels),
+        "heard": heard,
         "leading": lambda: oban.is_leader,
     }
     found = answers[request.pop("do")](**request)
