@@ -1,5 +1,6 @@
 """Jobs that are cancelled from outside while they run: that one stops, and no other."""
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -46,6 +47,25 @@ def test_a_cancel_does_not_wait_for_a_beat(bench: Bench) -> None:
     wait_until(lambda: bench.book.ended == 2, 5, "its neighbours end")
     assert node.stops() == 0
     assert bench.book.runs.total() == 3
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("cancels", [True, False], ids=["Elixir's Oban", "oban-py"])
+def test_a_peer_that_cancels_the_only_job_of_a_process_does_not_wait_for_a_beat(bench: Bench, *, cancels: bool) -> None:
+    jobs = bench.fill("hold", range(2), folder=str(bench.folder))
+    node = bench.start(Plan(lease=600.0, processes=2, concurrency=1))
+    wait_until(lambda: len(bench.book.running) == 2, LIMIT, "the jobs run")
+    with psycopg.connect(bench.url) as peer:
+        if cancels:
+            # Elixir's Oban ends the row at once, oban-py leaves that to who runs the job.
+            peer.execute("UPDATE oban_jobs SET state = 'cancelled' WHERE id = %s", (jobs[1],))
+        signal = {"action": "pkill", "job_id": int(jobs[1])}
+        peer.execute("SELECT pg_notify('public.oban_signal', %s)", (json.dumps(signal),))
+    wait_until(lambda: bench.book.of("X", 1), 10.0, "its body is stopped long before the next beat, after 100 s")
+    bench.release(0)
+    wait_until(lambda: bench.book.ended == 1, 5, "its neighbour ends")
+    assert node.stops() == 0
+    assert bench.states() == {"cancelled": 1, "completed": 1}
 
 
 def _cancel_row(url: str, job_id: str) -> None:

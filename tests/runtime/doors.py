@@ -48,6 +48,12 @@ class Door:
         self._return("held")
         return held
 
+    async def taken(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        self._arrive()
+        taken = await self._store.taken(keys)
+        self._return("taken")
+        return taken
+
     async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:
         self._arrive()
         self.batches.append(len(settlements))

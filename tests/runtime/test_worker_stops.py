@@ -219,6 +219,7 @@ def test_when_the_store_lost_its_data_what_runs_may_end_and_its_claim_is_said_to
         async with desk.working() as worker:
             await begun.wait()
             await desk.store.leave(worker.owner)
+            assert await desk.store.act("delete", JobQuery()) == 1
             for _ in range(2):
                 await worker.audit()
             for _ in range(3):

@@ -105,6 +105,10 @@ class Due:
         """As the store does."""
         return await self._store.held(owner)
 
+    async def taken(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        """As the store does."""
+        return await self._store.taken(keys)
+
     async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:
         """Keep count of what became of each."""
         for settlement in settlements:
@@ -153,6 +157,10 @@ class Single:
 
     async def held(self, owner: str) -> Sequence[Claim]:  # noqa: ARG002 - the contract's
         """Nothing: no reply of this source is lost."""
+        return ()
+
+    async def taken(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:  # noqa: ARG002 - as above
+        """None: nobody else has this job."""
         return ()
 
     async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:  # noqa: ARG002

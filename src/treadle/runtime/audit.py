@@ -2,6 +2,7 @@
 
 An entry that the process does not know at two looks running, with no claim call open in between, is the trace of a lost
 reply: it goes back. A claim that the store no longer shows was cancelled, deleted or taken: its attempt is stopped.
+Where the store shows nothing at all, that has to be known of the claim itself, or to be so at several looks.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,7 +54,7 @@ class Audit:
         open_call = self._claimer.calls if self._claimer.calling else None
         held = await self._store.held(self._owner)
         shown = {claim.key for claim in held}
-        self._miss([key for key in known - shown if key in self._slots], any_shown=bool(shown), counts=not hastened)
+        await self._miss([key for key in known - shown if key in self._slots], bool(shown), counts=not hastened)
         for claim in held:
             if claim.cancelled:
                 self._cancel(claim)
@@ -65,13 +66,17 @@ class Audit:
         self._open_call = open_call
         return held
 
-    def _miss(self, missing: Sequence[Key], *, any_shown: bool, counts: bool) -> None:
+    async def _miss(self, missing: Sequence[Key], any_shown: bool, *, counts: bool) -> None:  # noqa: FBT001 - of a look
         self._forgiven.intersection_update(missing)
         missing = [key for key in missing if key not in self._forgiven]
-        self._empty_looks = self._empty_looks + counts if missing and not any_shown else 0
-        if any_shown or self._empty_looks >= EMPTY_LOOKS:
-            for key in missing:
-                self._lost(key)
+        if not missing or any_shown:
+            self._empty_looks = 0
+        else:
+            self._empty_looks += counts
+            if self._empty_looks < EMPTY_LOOKS:
+                missing = await self._store.taken(missing)
+        for key in missing:
+            self._lost(key)
 
     async def _give_back(self, lost: Sequence[Claim]) -> None:
         if lost:

@@ -85,6 +85,13 @@ class Consumes(Protocol):
         """Every claim that the store has lent to this owner and not got back, oldest first."""
         ...
 
+    async def taken(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        """Those of these claims that are known to be held no more: what ended, or is in other hands or none.
+
+        A store that lost its data knows of none, nor does one that keeps nothing of a job that has ended.
+        """
+        ...
+
     async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:
         """Give claims back with their outcomes; one answer for each, in order. A miss concerns that claim alone.
 

@@ -144,6 +144,10 @@ class PostgresStore:
         """Every claim that was lent to this owner and not got back, oldest first."""
         return await self._desks.front.run(claims.held, owner)
 
+    async def taken(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        """Those of these claims that are known to be held no more."""
+        return await self._desks.front.run(claims.taken, keys)
+
     async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:  # noqa: ARG002
         """Give claims back with their outcomes. A claim alone says whose it is: no two owners share one."""
         settled = await self._desks.front.change(Settle(settlements))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from treadle.core.job import Job
 from treadle.core.jsontext import load_json
 from treadle.core.outcomes import LOST
+from treadle.core.states import State
 from treadle.errors import Fenced, NotEnrolled
 from treadle.log import Log
 from treadle.stores.claim import Claim, Demand, Rescued
@@ -116,6 +117,16 @@ def held(session: Session, owner: str) -> list[Claim]:
         job = Job(str(job_id), name, queue, args.encode(), attempt, most, "treadle", deaths, True, max(waited, 0.0))
         claims.append(Claim(_marked(job, tags, meta), receipt, cancelled=wished))
     return claims
+
+
+def taken(session: Session, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of these claims whose rows show that they are held no more."""
+    values = {"ids": [int(job_id) for job_id, _ in keys], "claims": [receipt for _, receipt in keys]}
+    return [
+        (str(job_id), receipt)
+        for job_id, receipt, _, state, ours in session.rows("look_again", values)
+        if state is not None and not (ours and state == State.EXECUTING)
+    ]
 
 
 def leave(session: Session, owner: str) -> int:

@@ -119,6 +119,10 @@ class RedisStore:
         """Every claim that was lent to this owner and not got back, oldest first."""
         return await claims.held(self._client, owner)
 
+    async def taken(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:  # noqa: ARG002
+        """None: what is not in flight left no trace of what became of it."""
+        return ()
+
     async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:
         """Give claims back with their outcomes."""
         return await settle(self._client, owner, settlements)

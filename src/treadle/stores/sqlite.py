@@ -133,6 +133,10 @@ class SqliteStore:
         """Every claim that was lent to this owner and not got back, oldest first."""
         return await self._read(claims.held, owner, dict(self._large))
 
+    async def taken(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        """Those of these claims that are known to be held no more."""
+        return await self._read(claims.taken, keys)
+
     async def settle(self, owner: str, settlements: Sequence[Settlement]) -> Sequence[Settled]:
         """Give claims back with their outcomes, in one transaction."""
         return await self._change(lambda connection: settle(connection, owner, settlements, self._clock.now()))

@@ -139,6 +139,11 @@ def _held(row: Sequence[Any], large: Mapping[str, Claim]) -> Claim:
     return Claim(job_of(row, row[9].decode("utf-8", "replace"), row[4], instant(row[12])), row[10], cancelled)
 
 
+def taken(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of these claims whose rows show that they are held no more."""
+    return [key for key in keys if connection.execute(statement("sqlite/taken"), key).fetchone()]
+
+
 def name(claim: Claim) -> str:
     """What `held` knows a claim by."""
     return f"{claim.job.id}/{claim.receipt}"

@@ -2,9 +2,11 @@
 
 # ruff: noqa: D103 - the name of a check is its promise
 
-from treadle.core.outcomes import Cancelled, Discarded, Outcome, Released, Retried, SetAside, Snoozed
+from treadle.core.outcomes import Cancelled, Completed, Discarded, Outcome, Released, Retried, SetAside, Snoozed
 from treadle.core.states import State
 from treadle.errors import Fenced, NotEnrolled
+from treadle.stores.claim import Settlement
+from treadle.stores.contract import Ability
 from treadle.stores.job_query import JobQuery
 from treadle.testing.checks.bench import FAILURE, LONG, OTHER, OWNER, SHORT, Bench, Place, expect, ids, refused
 
@@ -75,6 +77,22 @@ async def a_running_job_is_asked_to_end(place: Place) -> None:
         expect(flags, {wanted.job.id: True, other.job.id: False}, "its owner is told, of that job alone")
         expect(await bench.end([wanted], Cancelled()), ["applied"], "the owner ends it")
         expect(await bench.end([other]), ["applied"], "and its neighbour went on")
+
+
+async def a_claim_that_was_taken_is_known(place: Place) -> None:
+    async with place.store() as store, place.store() as elsewhere:
+        bench = await Bench(store).enroll()
+        await bench.put(3)
+        kept, ended, released = (claim.key for claim in await bench.take())
+        nobody = str(2**60), kept[1]
+        expect(list(await store.taken([kept, ended, released])), [], "what is held is not taken")
+        claims = await elsewhere.held(OWNER)
+        settlements = [Settlement(claims[1], Completed()), Settlement(claims[2], Released())]
+        expect([one.answer for one in await elsewhere.settle(OWNER, settlements)], ["applied"] * 2, "two are settled")
+        again = await bench.take()
+        known = [ended, released] if Ability.HISTORY in store.abilities else []
+        expect(sorted(await store.taken([kept, ended, released, nobody])), sorted(known), "an ended, a released one")
+        expect(list(await store.taken([again[0].key])), [], "nor is the same job when it was lent anew")
 
 
 async def a_wish_to_cancel_outlives_its_owner(place: Place) -> None:
