@@ -11,6 +11,7 @@ import pytest
 from tests.stores.elixir_tables import NEWEST, elixir_table
 from tests.stores.places import Postgres
 from treadle import Treadle
+from treadle.core.controls import QueueControl
 from treadle.core.outcomes import Completed, Discarded, SetAside
 from treadle.core.states import State
 from treadle.errors import ResultGone
@@ -50,11 +51,11 @@ class Scene:
     def left(self) -> set[str]:
         return {str(row) for (row,) in self.rows("SELECT id FROM oban_jobs")}
 
-    async def report(self, owner: str = OWNER, *, quiet: bool = False) -> None:
+    async def report(self, owner: str = OWNER, *, quiet: bool = False, **more: Any) -> None:
         await self.store.report(
             OwnerReport(
                 owner=owner,
-                queues=("default", "mail"),
+                queues=more.pop("queues", ("default", "mail")),
                 concurrency=7,
                 running=(),
                 quiet=quiet,
@@ -62,6 +63,7 @@ class Scene:
                 rss=1,
                 completed=0,
                 failed=0,
+                **more,
             )
         )
 
@@ -106,6 +108,23 @@ def test_producers_come_back_are_kept_fresh_and_go_with_their_worker(postgres_ur
         assert scene.rows(stale) == [("py-1",)], "others speak for themselves"
         await scene.store.leave(OWNER)
         assert scene.rows("SELECT node FROM oban_producers") == [("py-1",)]
+
+    play(postgres_url, story)
+
+
+def test_producers_bear_the_slots_and_the_pauses_of_their_queue_and_go_when_it_is_stopped(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        shown = "SELECT queue, meta FROM oban_producers WHERE node = %s ORDER BY queue"
+        await scene.store.control(QueueControl(action="pause", queue="mail"), ["mail"])
+        await scene.report(queues=("default", "mail", "narrow"), limits={"narrow": 2}, paused=("default",))
+        assert scene.rows(shown, OWNER) == [
+            ("default", {"local_limit": 5, "paused": True}),
+            ("mail", {"local_limit": 5, "paused": True}),
+            ("narrow", {"local_limit": 2, "paused": False}),
+        ]
+        await scene.store.control(QueueControl(action="resume", queue="mail"), ["mail"])
+        await scene.report(queues=("mail",))
+        assert scene.rows(shown, OWNER) == [("mail", {"local_limit": 7, "paused": False})]
 
     play(postgres_url, story)
 

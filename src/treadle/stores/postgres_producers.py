@@ -8,13 +8,14 @@ from treadle.stores.views import OwnerReport, WorkerView
 
 
 def register(session: Session, shown: OwnerReport) -> None:
-    """Show the queues that an owner serves, or show again what others deleted."""
+    """Show the queues that an owner serves, or show again what others deleted; and no more those that it stopped."""
+    shared = shown.concurrency - sum(shown.limits.values())
     values = {
         "owner": shown.owner,
         "queues": list(shown.queues),
         "producers": [producer(shown.owner, queue) for queue in shown.queues],
-        "limit": shown.concurrency,
-        "quiet": shown.quiet,
+        "slots": [shown.limits.get(queue, shared) for queue in shown.queues],
+        "paused": [shown.quiet or queue in shown.paused for queue in shown.queues],
         "started": shown.started,
     }
     session.rows("register", values)

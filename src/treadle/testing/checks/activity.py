@@ -4,7 +4,11 @@
 
 from collections.abc import Mapping
 
-from treadle.stores.contract import Store
+from treadle.core.cron_entry import CronEntry
+from treadle.core.sketch import Sketch
+from treadle.core.states import State
+from treadle.stores.broadcasts import Attempts, Broadcasts, Pulse
+from treadle.stores.contract import Ability, Store
 from treadle.stores.views import OwnerReport, QueueView
 from treadle.testing.checks.bench import LONG, OTHER, OWNER, SHORT, Bench, Place, expect
 
@@ -70,3 +74,26 @@ async def completions_of_the_last_minute_make_a_rate(place: Place) -> None:
         rates = [(await _queue(store, queue)).rate for queue in ("mail", "slow", "other")]
         right = 120 / 75 < rates[0] <= 120 / 60 and 10 / 75 < rates[1] <= 10 / 60 and not rates[2]
         expect(right, True, f"what all owners did counts for about a minute, got {rates}")
+
+
+async def what_is_broadcast_is_kept_nowhere(place: Place) -> None:
+    async with place.store() as store:
+        able = Ability.BROADCASTS in store.abilities
+        expect(isinstance(store, Broadcasts), able, "a store has the verbs that it says it has")
+        if not isinstance(store, Broadcasts):
+            return
+        [job_id] = await (await Bench(store).enroll()).put()
+        sketch = Sketch()
+        sketch.observe([0.5])
+        attempts = Attempts(queue="mail", name="Welcome", after="completed", ran=sketch, waited=sketch)
+        # Of an owner that the store does not know: it may have left meanwhile.
+        gone = Pulse(owner=OTHER, started=place.now(), slots={"mail": 2}, running={"mail": ["1"]}, attempts=[attempts])
+        serving = Pulse(owner=OWNER, started=place.now(), slots={"default": 1}, running={"default": [job_id]})
+        for pulses in ([serving, gone], [serving, gone], []):
+            await store.broadcast(pulses)
+        entry = CronEntry(name="nightly", expr="30 2 * * *", job=Bench(store).job())
+        await store.broadcast_crontab("node", [entry])
+        await store.broadcast_crontab("node", [])
+        expect([worker.name for worker in await store.workers()], [OWNER], "who is told of is no worker by that")
+        expect(dict((await store.crontab()).rows), {}, "nor stands an entry in the crontab by it")
+        expect((await store.counts())["default"][State.AVAILABLE], 1, "nor is a job claimed")
