@@ -138,6 +138,18 @@ def test_entries_are_added_changed_run_and_removed(url: str) -> None:
     shop.app.close()
 
 
+def test_an_entry_that_no_worker_has_seen_never_ticked(url: str) -> None:
+    app = Treadle(url)
+
+    @app.cron("* * * * * *")
+    @app.job
+    def pulse() -> None: ...
+
+    [view] = app.crons.list()
+    assert (view.name, view.state, view.last, view.next) == ("pulse", "idle", None, None)
+    app.close()
+
+
 def test_a_name_that_no_entry_has_is_refused(url: str) -> None:
     shop = Shop(url)
     for call in (shop.app.crons.pause, shop.app.crons.resume, shop.app.crons.run, shop.app.crons.next):

@@ -10,6 +10,7 @@ import pytest
 from tests.servers import until
 from treadle import Treadle
 from treadle.errors import BlockingCall, ConfigError, UnknownNode, UnknownQueue
+from treadle.hooks.events import QueueControlled
 from treadle.stores.views import WorkerView
 
 
@@ -75,6 +76,8 @@ def test_a_worker_is_told_what_to_serve_while_it_works(url: str) -> None:
     async def story() -> None:
         shop = Shop(url)
         queues, args = shop.app.queues, ["Eve"] if url.startswith("redis") else {"to": "Eve"}
+        told: list[QueueControlled] = []
+        shop.app.events.listen(QueueControlled, told.append)
         async with shop.app.worker(concurrency=3, queues=["mail"]):
             await queues.ascale("mail", 2)
             worker = await shown(shop, limits={"mail": 2})
@@ -91,6 +94,7 @@ def test_a_worker_is_told_what_to_serve_while_it_works(url: str) -> None:
             assert shop.sent == ["Eve", "Ann"]
             await queues.astop("extra")
             await shown(shop, queues=("mail",))
+            assert [event.action for event in told] == ["scale", "pause", "start", "resume", "stop"]
         await shop.app.aclose()
         await asyncio.to_thread(shop.app.close)
 

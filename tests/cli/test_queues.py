@@ -37,7 +37,8 @@ def test_a_queue_that_is_not_there_ends_with_4(shell: Shell, command: str) -> No
 
 def test_a_node_is_told_what_to_serve(shell: Shell, held: Held) -> None:
     shell.make_store()
-    shell.start("work", SHOP, "-q", "mail=1", "-q", "default=1", "--processes", "2").logs("works on")
+    work = shell.start("work", SHOP, "-q", "mail=1", "-q", "default=1", "--processes", "2")
+    work.logs("works on")
     first, second = (shell.enqueue("hold_mail", held.args) for _ in range(2))
     held.begins()
     assert shell.ok("queues", "scale", "mail", "--limit", "2") == "queue mail has 2 slots of its own\n"
@@ -57,6 +58,9 @@ def test_a_node_is_told_what_to_serve(shell: Shell, held: Held) -> None:
     assert shell.states()[third] == "available"
     shell.ok("queues", "resume", "mail")
     wait_until(lambda: shell.states()[third] == "completed", LIMIT, "it is resumed")
+    told = [line.partition(": told to ")[2] for line in work.log.splitlines() if ": told to " in line]
+    expected = ["scale queue mail, limit 2", "stop queue default", "pause queue mail", "start queue later, limit 3"]
+    assert told == [*expected, "resume queue mail"]
 
 
 @pytest.mark.parametrize("command", [("scale", "mail", "--limit", "2"), ("start", "mail"), ("stop", "mail")])

@@ -25,6 +25,8 @@ def test_a_zone_is_known_by_its_name() -> None:
         ("Paris", 'did you mean "Europe/Paris"?'),
         ("america/new york", 'did you mean "America/New_York"?'),
         ("utc", 'did you mean "UTC"?'),
+        ("UTC+2", 'did you mean "Etc/GMT-2", whose sign is the other way round?'),
+        ("-05:00", 'did you mean "Etc/GMT+5", whose sign is the other way round?'),
     ],
 )
 def test_one_that_is_none_is_told_the_nearest(name: str, hint: str) -> None:
@@ -34,7 +36,20 @@ def test_one_that_is_none_is_told_the_nearest(name: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Europe", "/etc/passwd", "../../etc/passwd", "x" * 100_000, "a\0b", "Ωmega", 5, None]
+    "name",
+    [
+        "",
+        "Europe",
+        "localtime",
+        "right/UTC",
+        "/etc/passwd",
+        "../../etc/passwd",
+        "x" * 100_000,
+        "a\0b",
+        "Ωmega",
+        5,
+        None,
+    ],
 )
 def test_what_is_no_name_at_all_is_refused_in_one_short_line(name: object) -> None:
     with pytest.raises(ConfigError) as refused:

@@ -97,6 +97,8 @@ EXAMPLES: list[tuple[Event, str, str]] = [
         "replacing worker process 1: it ran 100 jobs",
     ),
     (happened.NodeListening(host="127.0.0.1", port=9000), "INFO", "listening on 127.0.0.1 port 9000"),
+    (happened.QueueControlled(action="pause", queue="*"), "INFO", "told to pause every queue"),
+    (happened.QueueControlled(action="scale", queue="mail", limit=5), "INFO", "told to scale queue mail, limit 5"),
     (happened.NodeFailed(error="no store"), "CRITICAL", "this node cannot work: no store"),
     (happened.StoreWarning(text="no persistence"), "WARNING", "no persistence"),
     (happened.StoreLost(error="no route"), "ERROR", "the store does not answer, trying again: no route"),

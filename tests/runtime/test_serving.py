@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadle.core.controls import CancelRequest, QueueAction, QueueControl, names_of
+from treadle.hooks.events import Events
 from treadle.runtime.child import Child, Ready
 from treadle.runtime.plan import Plan
 from treadle.runtime.served import Served
@@ -101,7 +102,7 @@ class Team:
     def __init__(self, processes: int, limit: int) -> None:
         self.plan = Plan(limits={"slow": limit}, processes=processes)
         self.children: list[Process] = []
-        self.serving = Serving(self.plan, NODE, self.children)
+        self.serving = Serving(self.plan, NODE, self.children, Events())
         self.serving.open(Ready("sqlite://", ("slow", "mail")))
         self.limit = limit
         # What each has obeyed: until then it claims by what it was told before.

@@ -26,6 +26,9 @@ from treadle.stores.ticks import CronRow, Crontab
 _UNSEEN = 180.0
 """Seconds: workers say each minute what their code declares."""
 
+_NEVER = 0
+"""The last tick of an entry that stands in no store yet."""
+
 _MOST_TICKS = 1_000
 _SHOWN = 5
 
@@ -180,10 +183,7 @@ class Crons:
         store = await self._app.astore()
         table = await store.crontab()
         # No worker has seen them yet, but whoever asks has.
-        own = {
-            one.name: CronRow(entry=one, last_tick=int(table.now), seen=table.now - 2 * _UNSEEN)
-            for one in self.declared()
-        }
+        own = {one.name: CronRow(entry=one, last_tick=_NEVER, seen=table.now - 2 * _UNSEEN) for one in self.declared()}
         return msgspec.structs.replace(table, rows={**own, **table.rows})
 
 
@@ -196,7 +196,8 @@ def _view(row: CronRow, now: float) -> CronView:
     idle = row.seen is not None and now - row.seen > _UNSEEN
     state: Literal["active", "paused", "idle", "broken"] = "paused" if row.paused else "idle" if idle else "active"
     # An entry that never ticked has the moment at which it came there.
-    ticked = ticks is not None and ticks.next_after(row.last_tick - 1) == row.last_tick
+    stored = row.last_tick != _NEVER
+    ticked = stored and ticks is not None and ticks.next_after(row.last_tick - 1) == row.last_tick
     coming = ticks.next_after(now) if ticks is not None and state == "active" else None
     return CronView(
         name=one.name,

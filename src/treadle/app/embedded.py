@@ -28,7 +28,7 @@ from treadle.app.worker import (
 )
 from treadle.core.controls import CancelRequest, Order, QueueControl, names_of
 from treadle.errors import ConfigError, StoreError
-from treadle.hooks.events import WorkerReady, WorkerStopped
+from treadle.hooks.events import QueueControlled, WorkerReady, WorkerStopped
 from treadle.hooks.logs import log_events
 from treadle.log import Log
 from treadle.runtime.courier import Courier
@@ -250,15 +250,22 @@ class _Stay:
         return [] if self._pulse is None else [self._pulse()]
 
     def _obey(self, order: Order) -> None:
-        worker, reporter, served = self._worker, self._reporter, self._served
-        if worker is None or reporter is None:
-            return
+        worker, reporter = self._worker, self._reporter
         match order:
-            case CancelRequest() if order.owner == worker.owner:
+            case CancelRequest() if worker is not None and reporter is not None and order.owner == worker.owner:
                 reporter.hasten()
-            case QueueControl() if order.concerns(names_of(self._node, [worker.owner])) and served.obey(order):
-                worker.regroup(served.groups(served.limits), served.paused)
-                reporter.hasten()
+            case QueueControl() if order.concerns(names_of(self._node, [worker.owner] if worker is not None else [])):
+                self._change(order)
+
+    def _change(self, control: QueueControl) -> None:
+        worker, reporter, served = self._worker, self._reporter, self._served
+        if served.is_about(control):
+            given = QueueControlled(action=control.action, queue=control.queue, limit=control.limit)
+            self._app.events.emit(given)
+        # Where nobody works yet, who begins asks what is served.
+        if served.obey(control) and worker is not None and reporter is not None:
+            worker.regroup(served.groups(served.limits), served.paused)
+            reporter.hasten()
 
     async def _retire(self, worker: Worker, beats: "_Beats") -> None:
         try:

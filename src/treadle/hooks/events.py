@@ -179,6 +179,14 @@ class NodeListening(Event, frozen=True, kw_only=True):
     port: int
 
 
+class QueueControlled(Event, frozen=True, kw_only=True):
+    """Somebody told this node to `pause`, `resume`, `scale`, `start` or `stop` a queue; "*" is every queue."""
+
+    action: str
+    queue: str
+    limit: int | None = None
+
+
 class NodeFailed(Event, frozen=True, kw_only=True):
     """A node ends because it cannot do its work at all."""
 

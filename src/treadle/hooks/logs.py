@@ -115,6 +115,14 @@ LINES: dict[type[Event], tuple[Log, int, Callable[..., str]]] = {
     happened.ChildKilled: (processes, logging.ERROR, lambda e: f"killed worker process {e.pid}: {e.reason}"),
     happened.ChildRecycled: (processes, logging.INFO, lambda e: f"replacing worker process {e.pid}: {e.reason}"),
     happened.NodeListening: (processes, logging.INFO, lambda e: f"listening on {e.host} port {e.port}"),
+    happened.QueueControlled: (
+        processes,
+        logging.INFO,
+        lambda e: one_line(
+            f"told to {e.action} {'every queue' if e.queue == '*' else f'queue {e.queue}'}"
+            f"{'' if e.limit is None else f', limit {e.limit}'}"
+        ),
+    ),
     happened.StoreLost: (stores, logging.ERROR, lambda e: f"the store does not answer, trying again: {e.error}"),
     happened.StoreFound: (stores, logging.WARNING, lambda e: f"the store answers again after {e.seconds:.1f} s"),
     happened.StoreReset: (

@@ -40,7 +40,7 @@ class Node:
         self._plan = plan
         self._staff = staff
         self._children: set[Child] = set()
-        self._serving = Serving(plan, staff.node, self._children)
+        self._serving = Serving(plan, staff.node, self._children, staff.events)
         self._places: set[Place] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         # None until a first child was ready.

@@ -27,6 +27,10 @@ class Served:
         """Those that are not paused here."""
         return tuple(queue for queue in self.queues if queue not in self.paused)
 
+    def is_about(self, control: QueueControl) -> bool:
+        """Whether it is about what is served here, or is to be."""
+        return control.action == "start" or control.queue in {EVERY_QUEUE, *self.queues}
+
     def obey(self, control: QueueControl) -> bool:
         """Change what is served; whether anything has changed. A pause that lasts is the store's own matter."""
         before = self.queues, dict(self.limits), set(self.paused)

@@ -7,6 +7,7 @@ less. So a process that holds more than its part tells of each claim that it giv
 from collections.abc import Collection
 
 from treadle.core.controls import CancelRequest, Order, QueueControl, names_of
+from treadle.hooks.events import Events, QueueControlled
 from treadle.runtime.child import Child, Ready
 from treadle.runtime.plan import Plan
 from treadle.runtime.served import Served
@@ -17,10 +18,11 @@ from treadle.stores.broadcasts import Pulse
 class Serving:
     """Looks at `children`, which their node keeps up to date. The node answers to the name `node`, and to its host."""
 
-    def __init__(self, plan: Plan, node: str, children: Collection[Child]) -> None:
+    def __init__(self, plan: Plan, node: str, children: Collection[Child], events: Events) -> None:
         self._plan = plan
         self._node = node
         self._children = children
+        self._events = events
         self._served: Served | None = None
         self._portions: dict[str, list[int]] = {}
         # What children hold of queues with limits; None where one has not said it since it was told to hold less.
@@ -78,6 +80,8 @@ class Serving:
 
     def _change(self, served: Served, control: QueueControl) -> None:
         before = dict(served.limits)
+        if served.is_about(control):
+            self._events.emit(QueueControlled(action=control.action, queue=control.queue, limit=control.limit))
         if not served.obey(control):
             return
         for queue, limit in served.limits.items():
