@@ -118,7 +118,7 @@ SAMPLES: dict[str, Sample] = {
         ],
         [10_000, ",", "}", 1, "mail", 1, "{", "nightly", 60, 120],
     ),
-    "work": Sample([("queue:mail", "list"), ("inflight", "hash")], [1]),
+    "work": Sample([("paused", "set"), ("queue:mail", "list"), ("inflight", "hash")], ["mail"]),
 }
 # What one calls another as.
 CALLS = {"fire_cron": "insert+fire_cron"}

@@ -202,12 +202,12 @@ async def work(client: Client, owners: Sequence[str], queues: Sequence[str]) -> 
     keys = client.keys
     ends = await _lease_ends(client)
     known = sorted(ends.keys() | set(owners))
-    lists = [keys.queue(queue) for queue in await _running(client, queues)]
     hashes = [keys.inflight(owner) for owner in known]
-    lengths = await _lengths(client, lists, hashes)
-    holding = {owner for owner, number in zip(known, lengths[len(lists) :], strict=True) if number}
+    lengths = await _lengths(client, {queue: keys.queue(queue) for queue in queues}, hashes)
+    waiting, held = lengths[: len(lengths) - len(known)], lengths[len(lengths) - len(known) :]
+    holding = {owner for owner, number in zip(known, held, strict=True) if number}
     others = {owner: ends[owner] for owner in holding.difference(owners)}
-    return Work(sum(lengths[: len(lists)]), not holding.isdisjoint(owners), others)
+    return Work(sum(waiting), not holding.isdisjoint(owners), others)
 
 
 async def _lease_ends(client: Client) -> dict[str, float]:
@@ -220,13 +220,7 @@ async def _lease_ends(client: Client) -> dict[str, float]:
 
 async def set_aside(client: Client, queues: Sequence[str]) -> int:
     """How many jobs of these queues wait to run alone."""
-    return sum(await _lengths(client, [client.keys.suspended(queue) for queue in await _running(client, queues)], []))
-
-
-async def _running(client: Client, queues: Sequence[str]) -> list[str]:
-    """Those of these queues that are not paused."""
-    [paused] = await client.back.ask(("SMEMBERS", client.keys.paused))
-    return [queue for queue in queues if encode(queue) not in paused]
+    return sum(await _lengths(client, {queue: client.keys.suspended(queue) for queue in queues}, []))
 
 
 async def queue_names(client: Client) -> list[str]:
@@ -252,13 +246,20 @@ def _lists(client: Client, queue: str) -> list[tuple[State, bytes]]:
     return [(State.AVAILABLE, client.keys.queue(queue)), (State.SUSPENDED, client.keys.suspended(queue))]
 
 
-async def _lengths(client: Client, lists: Sequence[bytes], hashes: Sequence[bytes]) -> list[int]:
-    """The lengths of these keys at one moment, in one call; a key of another type has none."""
+async def _lengths(client: Client, lists: Mapping[str, bytes], hashes: Sequence[bytes]) -> list[int]:
+    """The lengths of these lists, by their queues, and hashes, at one moment and in one call.
+
+    That of a paused queue is 0, and so is that of a key of another type.
+    """
+    paused, queues = client.keys.paused, [encode(queue) for queue in lists]
     try:
-        lengths: list[int] = await client.back.run(ScriptCall("work", [*lists, *hashes], [len(lists)]))
+        lengths: list[int] = await client.back.run(ScriptCall("work", [paused, *lists.values(), *hashes], queues))
     except WrongType:
-        commands = [*(("LLEN", key) for key in lists), *(("HLEN", key) for key in hashes)]
-        return [_length(reply) for reply in await client.back.ask_all(*commands)]
+        asked = [("SISMEMBER", paused, queue) for queue in queues]
+        counted = [*(("LLEN", key) for key in lists.values()), *(("HLEN", key) for key in hashes)]
+        replies = [_length(reply) for reply in await client.back.ask_all(*asked, *counted)]
+        stopped = [*replies[: len(queues)], *[0] * len(hashes)]
+        return [0 if is_paused else number for is_paused, number in zip(stopped, replies[len(queues) :], strict=True)]
     return lengths
 
 

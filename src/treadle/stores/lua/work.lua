@@ -1,10 +1,16 @@
 -- What a drain has to wait for, seen at one moment: a job that moves meanwhile is counted once, here or there.
--- KEYS 1.. the lists of the queues, then treadle:inflight:<owner> (hashes)
--- ARGV 1 number of lists
--- Returns {length of a key, ...}.
+-- KEYS 1 paused (set), then the lists of the queues, then treadle:inflight:<owner> (hashes)
+-- ARGV the queues' names
+-- Returns {length of a list or hash, ...}; that of a paused queue is 0.
 
-local lists, lengths = tonumber(ARGV[1]), {}
-local bad = wrong_from(1, lists, 'list') or wrong_from(lists + 1, #KEYS, 'hash')
+local lists, lengths = #ARGV + 1, {}
+local bad = wrong(KEYS[1], 'set') or wrong_from(2, lists, 'list') or wrong_from(lists + 1, #KEYS, 'hash')
 if bad then return bad end
-for i = 1, #KEYS do lengths[i] = redis.call(i <= lists and 'LLEN' or 'HLEN', KEYS[i]) end
+for i = 2, #KEYS do
+  if i > lists then
+    lengths[i - 1] = redis.call('HLEN', KEYS[i])
+  else
+    lengths[i - 1] = redis.call('SISMEMBER', KEYS[1], ARGV[i - 1]) == 1 and 0 or redis.call('LLEN', KEYS[i])
+  end
+end
 return lengths
