@@ -17,6 +17,7 @@ class Running:
         self._page = page
         self._steady = clock.steady
         self._attempts: dict[Key, Attempt] = {}
+        self._places = places
         self._free = list(range(places))
         # The places of jobs that must not run again: until the store knows their outcome they may have run.
         self._kept: dict[Key, int] = {}
@@ -35,7 +36,9 @@ class Running:
 
     def grow(self, places: int) -> None:
         """Have room for so many, if that is more than before."""
-        self._free.extend(range(self._page.slots, places))
+        # The page may have had more from the start: its parent makes it for what a process may come to serve.
+        self._free.extend(range(self._places, places))
+        self._places = max(self._places, places)
         self._page.grow(places)
 
     def enter(self, attempt: Attempt) -> None:
