@@ -53,6 +53,10 @@ class Unconfirmed(StoreUnavailable):
         self.ids = ids
 
 
+class UniqueUndecided(StoreError):
+    """Another open transaction holds the key of a unique job; nothing was enqueued, the call may be sent again."""
+
+
 class StoreFull(StoreError):
     """The store has no room for new jobs; what is queued goes on."""
 

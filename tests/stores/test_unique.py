@@ -14,13 +14,14 @@ import pytest
 
 from tests.postgres import PgBouncer
 from tests.postgres_proxy import PostgresProxy
-from tests.servers import wait_until
+from tests.servers import until, wait_until
 from tests.stores.places import Postgres, SqliteFile, beside
 from treadle.core.arguments import Shape
 from treadle.core.job import Inserted, NewJob
 from treadle.core.outcomes import COMPLETED
 from treadle.core.states import State
 from treadle.core.uniqueness import Arguments, Unique, Uniqueness
+from treadle.errors import UniqueUndecided
 from treadle.stores.borrowed.recognise import borrow
 from treadle.stores.contract import Store
 from treadle.stores.job_query import JobQuery
@@ -37,7 +38,7 @@ RACER = """
 import os, sys, threading
 from treadle.core.job import NewJob
 from treadle.core.uniqueness import Unique, Uniqueness
-from treadle.errors import StoreUnavailable
+from treadle.errors import StoreUnavailable, UniqueUndecided
 from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock
 
@@ -53,7 +54,7 @@ def run():
     while True:
         try:
             one = store.insert_now([job])[0]
-        except StoreUnavailable:
+        except (StoreUnavailable, UniqueUndecided):
             again = 1  # the machine is slow
         else:
             os.write(1, f"{one.id} {int(one.conflict)} {again}\\n".encode())  # whole, beside those of other threads
@@ -243,6 +244,52 @@ def test_who_inserts_the_same_waits_for_the_end_of_a_transaction(postgres_url: s
     assert other.conflict is (end == "commit")
     assert [view.id for view in found] == [other.id]
     assert (other.id == one.id) is other.conflict
+
+
+@pytest.mark.parametrize("blocking", [False, True], ids=["async", "blocking"])
+def test_while_a_transaction_holds_a_key_nobody_can_tell(postgres_url: str, *, blocking: bool) -> None:
+    async def story(bench: Bench) -> None:
+        with psycopg.connect(postgres_url) as other:
+            bench.store.insert_now([call(bench.store)], tx=borrow(other))
+            again = [bench.job(), call(bench.store)]
+            with pytest.raises(UniqueUndecided, match=r'job "Mailer": .+ holds its key and does not end: commit that'):
+                await (asyncio.to_thread(bench.store.insert_now, again) if blocking else bench.store.insert(again))
+            # Others wait for nothing, and what was refused has left nothing.
+            assert [one.conflict for one in await bench.store.insert([call(bench.store, 2)])] == [False]
+            other.rollback()
+        assert [one.conflict for one in await bench.store.insert([call(bench.store)])] == [False]
+        assert len(await bench.store.find(JobQuery())) == 2
+
+    on(Postgres(postgres_url), story)
+
+
+def test_a_transaction_that_met_a_job_holds_up_nobody(postgres_url: str) -> None:
+    async def story(bench: Bench) -> None:
+        (first,) = await bench.store.insert([call(bench.store)])
+        with psycopg.connect(postgres_url) as other:
+            assert bench.store.insert_now([call(bench.store)], tx=borrow(other)) == [Inserted(first.id, conflict=True)]
+            assert await bench.store.insert([call(bench.store)]) == [Inserted(first.id, conflict=True)]
+            await bench.store.act("delete", JobQuery(ids=(first.id,)))
+            assert [one.conflict for one in await bench.store.insert([call(bench.store)])] == [False]
+
+    on(Postgres(postgres_url), story)
+
+
+def test_a_job_that_begins_while_it_is_to_take_over_makes_room(postgres_url: str) -> None:
+    rule = Unique(until="start", period=600, replace={"scheduled": ["args"]}, keys=["user_id"])
+
+    async def story(bench: Bench) -> None:
+        (first,) = await bench.store.insert([call(bench.store, rule=rule, delay=600)])
+        with psycopg.connect(postgres_url) as other, psycopg.connect(postgres_url, autocommit=True) as looking:
+            other.execute("UPDATE oban_jobs SET state = 'executing', attempted_at = now()")
+            inserting = asyncio.ensure_future(bench.store.insert([call(bench.store, rule=rule, delay=600)]))
+            waits = "SELECT 1 FROM pg_locks WHERE NOT granted"
+            await until(lambda: bool(looking.execute(waits).fetchall()), what="it waits for the row")
+            other.commit()
+            (second,) = await inserting
+        assert (second.conflict, second.id == first.id) == (False, False)
+
+    on(Postgres(postgres_url), story)
 
 
 @pytest.mark.parametrize("blocking", [False, True], ids=["async", "blocking"])

@@ -57,7 +57,7 @@ class Produces(Protocol):
     abilities: frozenset[Ability]
 
     async def insert(self, jobs: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
-        """Insert all or none; what came of each, in order. Raises StoreFull, Unconfirmed.
+        """Insert all or none; what came of each, in order. Raises StoreFull, Unconfirmed, UniqueUndecided.
 
         With `tx` it is done on the connection that a user lent, and stands or falls with his transaction there; the
         errors are those of his driver. It may then come before `open`, which could wait for that very transaction.

@@ -96,7 +96,7 @@ class PostgresStore:
         self._desks.close()
 
     async def insert(self, jobs: Sequence[NewJob], *, tx: Borrowed | None = None) -> Sequence[Inserted]:
-        """Insert all or none. Raises StoreFull, Unconfirmed."""
+        """Insert all or none. Raises StoreFull, Unconfirmed, UniqueUndecided."""
         check_kept(jobs, self.shape)
         if tx is not None:
             return await self._desks.lent.insert(jobs, tx)

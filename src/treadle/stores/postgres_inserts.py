@@ -14,7 +14,7 @@ import psycopg
 
 from treadle.core.clock import Clock
 from treadle.core.job import Inserted, NewJob
-from treadle.errors import StoreError, StoreFull, StoreUnavailable, Unconfirmed
+from treadle.errors import StoreError, StoreFull, StoreUnavailable, Unconfirmed, UniqueUndecided
 from treadle.stores import postgres_unique as unique
 from treadle.stores.postgres_connection import Seat, Session
 from treadle.stores.postgres_ids import Ids
@@ -26,6 +26,8 @@ PATIENCE = 1.8
 _TRY = 0.8
 _JOBS_A_SECOND = 2_000
 _BYTES_A_SECOND = 2_000_000
+# Of a try, how long it waits for who inserts the same unique job: less than it is given.
+_KEY_PATIENCE = "700ms"
 _PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 # Of many callers. Beyond it a statement gains nothing, and lets all of them wait for long.
 _JOBS_TOGETHER = 1_000
@@ -38,6 +40,10 @@ T = TypeVar("T")
 
 def insert(session: Session, jobs: Sequence[NewJob], ids: Ids) -> list[Inserted]:
     """Insert within a transaction that the caller holds, and that ends all or nothing."""
+    if any(job.unique is not None for job in jobs):
+        found = unique.conflicts(session, jobs)
+        if found is not None:
+            return found
     drawn = ids.take(session, len(jobs))
     if any(job.unique is not None for job in jobs):
         unique.take_keys(session, jobs)
@@ -137,8 +143,11 @@ class _Insert:
         self._need = _TRY + len(jobs) / _JOBS_A_SECOND + size / _BYTES_A_SECOND
 
     def run(self, seat: Seat) -> list[Inserted]:
-        """What came of each job, in order. Raises StoreFull; Unconfirmed where the jobs may stand in the store."""
-        failure: StoreUnavailable | None = None
+        """What came of each job, in order.
+
+        Raises StoreFull, UniqueUndecided; Unconfirmed where the jobs may stand in the store.
+        """
+        failure: StoreError | None = None
         for pause in _PAUSES:
             if pause:
                 Event().wait(pause)
@@ -147,19 +156,23 @@ class _Insert:
                 break
             try:
                 return seat.run(self._step, patience=max(self._need, 0.1), inserting=True)
-            except StoreUnavailable as error:
+            except (StoreUnavailable, UniqueUndecided) as error:
                 failure = error
         if self._sent:
             raise Unconfirmed(str(failure), tuple(map(str, self._drawn))) from failure
         raise failure or AssertionError("unreachable: the first try returns or raises")
 
     def _step(self, session: Session) -> list[Inserted]:
+        unique_ones, again = any(job.unique is not None for job in self._jobs), self._sent
+        # Once it was sent, what stands in the way may be what was sent.
+        if unique_ones and not again and (found := unique.conflicts(session, self._jobs)) is not None:
+            return found
         if not self._drawn:
             self._drawn = self._ids.take(session, len(self._jobs))
-        again, self._sent = self._sent, True
         try:
-            if any(job.unique is not None for job in self._jobs):
+            if unique_ones:
                 return self._with_unique(session, again=again)
+            self._sent = True
             self._put_all(session)
         except psycopg.errors.UniqueViolation as error:
             if not again:
@@ -185,7 +198,11 @@ class _Insert:
 
     def _with_unique(self, session: Session, *, again: bool) -> list[Inserted]:
         with session.together():
-            unique.take_keys(session, self._jobs)
+            try:
+                unique.take_keys(session, self._jobs, _KEY_PATIENCE)
+            except psycopg.errors.LockNotAvailable as error:
+                raise UniqueUndecided(_undecided(self._jobs)) from error
+            self._sent = True
             done = unique.before(session, self._jobs, self._drawn) if again else None
             return done or _put_unique(session, self._jobs, self._drawn)
 
@@ -195,6 +212,15 @@ def _shared_out(wishes: Sequence[Wish], given: Sequence[T]) -> Iterator[Sequence
     for wish in wishes:
         yield given[start : start + len(wish.jobs)]
         start += len(wish.jobs)
+
+
+def _undecided(jobs: Sequence[NewJob]) -> str:
+    name = next(job.name for job in jobs if job.unique is not None)
+    return (
+        f'job "{name}": expected to know within {PATIENCE:g} s whether the same unique job is enqueued already, got '
+        f"another transaction that holds its key and does not end: commit that sooner, or enqueue there with "
+        f"after_commit= instead of tx="
+    )
 
 
 def _put_unique(session: Session, jobs: Sequence[NewJob], ids: Sequence[int]) -> list[Inserted]:

@@ -1,11 +1,13 @@
 """Unique jobs on PostgreSQL: whoever inserts one holds its key until his transaction ends, and sees what others did.
 
-A step is: 1. take the keys; who takes the same ones waits. 2. look at the jobs of each key that still count, in a
-statement that sees what was committed meanwhile. 3. insert the others, and note their keys. A row is what is locked,
-so that it holds through a pooler and within a user's transaction.
+A step is: 1. look for jobs of each key that count; where each has one, that is the answer, and nobody is waited for.
+2. take the keys; who takes the same ones waits. 3. look again, in a statement that sees what was committed meanwhile.
+4. insert the others, and note their keys. A row is what is locked, so that it holds through a pooler and within a
+user's transaction.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -49,20 +51,30 @@ def before(session: Session, jobs: Sequence[NewJob], ids: Sequence[int]) -> list
     ]
 
 
-def take_keys(session: Session, jobs: Sequence[NewJob]) -> None:
+def conflicts(session: Session, jobs: Sequence[NewJob]) -> list[Inserted] | None:
+    """What came of these jobs where each is one too many already; None where something may be left to insert."""
+    keys = [job.digest(job.unique) for job in jobs if job.unique is not None]
+    holders = _holders(session, jobs, keys) if len(keys) == len(jobs) else {}
+    if len(holders) < len(jobs):
+        return None
+    planning = _Planning(session, jobs, keys, holders)
+    changing = any(job.unique is not None and job.unique.rule.replace for job in jobs)
+    with session.together() if changing else nullcontext():
+        answers = [planning.put(index, 0) for index in range(len(jobs))]
+        return None if planning.planned else answers
+
+
+def take_keys(session: Session, jobs: Sequence[NewJob], patience: str | None = None) -> None:
     """Wait until nobody else inserts jobs like these, and let nobody do so until the transaction ends."""
     keys = {job.digest(job.unique) for job in jobs if job.unique is not None}
-    session.rows("unique_lock", {"keys": sorted(keys)})
+    session.rows("unique_lock", {"keys": sorted(keys), "patience": patience})
 
 
 def plan(session: Session, jobs: Sequence[NewJob], ids: Sequence[int]) -> Planned:
     """Change what is to take over from a new job, and say what is left to insert."""
     keys = [None if job.unique is None else job.digest(job.unique) for job in jobs]
-    planning = _Planning(session, _holders(session, jobs, keys))
-    answers = [
-        planning.put(index, job_id, job, key)
-        for index, (job_id, job, key) in enumerate(zip(ids, jobs, keys, strict=True))
-    ]
+    planning = _Planning(session, jobs, keys, _holders(session, jobs, keys))
+    answers = [planning.put(index, job_id) for index, job_id in enumerate(ids)]
     return Planned(planning.planned, answers)
 
 
@@ -73,15 +85,20 @@ def keep(session: Session, planned: Planned) -> None:
 
 
 class _Planning:
-    def __init__(self, session: Session, holders: Mapping[int, _Found]) -> None:
+    def __init__(
+        self, session: Session, jobs: Sequence[NewJob], keys: Sequence[str | None], holders: Mapping[int, _Found]
+    ) -> None:
         self._session = session
+        self._jobs = jobs
+        self._keys = keys
         self._holders = holders
         self._others: dict[object, dict[str, _Found]] = {}
         self._places: dict[str, int] = {}
         self.planned: list[tuple[int, NewJob, str]] = []
 
-    def put(self, index: int, job_id: int, job: NewJob, key: str | None) -> Inserted:
+    def put(self, index: int, job_id: int) -> Inserted:
         """Plan one job, or find the one that stands in its way and let that take over what it is to."""
+        job, key = self._jobs[index], self._keys[index]
         if job.unique is None or key is None:
             self.planned.append((job_id, job, ""))
             return Inserted(str(job_id))
@@ -89,9 +106,12 @@ class _Planning:
         if place is not None and _state(self.planned[place][1]) in job.unique.rule.held:
             return self._conflict_within(place, job, job.unique)
         found = self._holders.get(index) or self._among_others(job, job.unique).get(key)
-        if found is not None:
-            self._replace(job, job.unique, *found)
-            return Inserted(str(found[0]), conflict=True)
+        while found is not None:
+            if self._replace(job, job.unique, *found):
+                return Inserted(str(found[0]), conflict=True)
+            # It went on since we looked at it, and may not count any more.
+            self._others.clear()
+            found = _holders(self._session, [job], [key]).get(0) or self._among_others(job, job.unique).get(key)
         self._places[key] = len(self.planned)
         self.planned.append((job_id, job, key))
         return Inserted(str(job_id))
@@ -129,20 +149,22 @@ class _Planning:
             }
         return self._others[seen]
 
-    def _replace(self, job: NewJob, unique: Uniqueness, job_id: int, state: str) -> None:
+    def _replace(self, job: NewJob, unique: Uniqueness, job_id: int, state: str) -> bool:
+        """Have a job take over what it is to; whether it still is in this state, where that matters."""
         names = unique.rule.taken_over(state)
-        if names:
-            new = {
-                "args": job.args.decode(),
-                "max_attempts": job.max_attempts,
-                "meta": meta_of(job),
-                "priority": job.priority,
-                "queue": job.queue,
-                "tags": list(job.tags),
-            }
-            values = {name: value if name in names else None for name, value in new.items()}
-            due = {"moves": "scheduled_at" in names, "at": job.at, "delay": job.delay}
-            self._session.rows("unique_replace", {**values, **due, "id": job_id, "state": state})
+        if not names:
+            return True
+        new = {
+            "args": job.args.decode(),
+            "max_attempts": job.max_attempts,
+            "meta": meta_of(job),
+            "priority": job.priority,
+            "queue": job.queue,
+            "tags": list(job.tags),
+        }
+        values = {name: value if name in names else None for name, value in new.items()}
+        due = {"moves": "scheduled_at" in names, "at": job.at, "delay": job.delay}
+        return bool(self._session.rows("unique_replace", {**values, **due, "id": job_id, "state": state}))
 
 
 def _holders(session: Session, jobs: Sequence[NewJob], keys: Sequence[str | None]) -> dict[int, _Found]:

@@ -13,6 +13,6 @@ put AS (
     state = CASE WHEN g.due IS NULL THEN state WHEN g.due <= g.now THEN 'available'::{schema}.oban_job_state
       WHEN state = 'retryable' THEN state ELSE 'scheduled'::{schema}.oban_job_state END
   FROM given g WHERE j.id = %(id)s AND j.state::text = %(state)s
-  RETURNING j.queue, j.state
+  RETURNING j.id, j.queue, j.state
 )
-SELECT pg_notify('{channel}', json_build_object('queue', queue)::text) FROM put WHERE state = 'available'
+SELECT id, CASE WHEN state = 'available' THEN pg_notify('{channel}', json_build_object('queue', queue)::text) END FROM put
