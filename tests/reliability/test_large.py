@@ -16,13 +16,13 @@ MIB = 1 << 20
 OWN = 10 * MIB
 DEADLINE = 100.0
 STEPS = ("release", "discard", "set aside", "discard alone", "bury", "leave", "stage", "fails", "snoozes", "discards")
-# MiB. What Redis holds passes through a socket, for which a call has seconds.
-LARGEST = {"redis": 64, "sqlite": 300}
+# MiB. What servers hold passes through a socket, for which a call has seconds.
+LARGEST = {"redis": 64, "postgresql": 64, "sqlite": 300}
 # What each store has a way of its own for; the others only in the long run.
-QUICK = {("redis", "stage"), ("redis", "fails"), ("sqlite", "bury")}
+QUICK = {("redis", "stage"), ("redis", "fails"), ("postgresql", "fails"), ("sqlite", "bury")}
 CASES = [
     pytest.param(url, step, size, id=f"{url}-{step}-{size}", marks=() if quick else pytest.mark.chaos)
-    for url in ("redis", "sqlite")
+    for url in LARGEST
     for step in STEPS
     for size, quick in ((32, (url, step) in QUICK), (LARGEST[url], False))
 ]

@@ -420,3 +420,20 @@ def test_claims_that_are_slow_begin_where_the_last_one_ended_and_look_at_all_onc
     clock.at += 0.1
     assert claim(0.001, ("a", 0, 8.0)) == all_of_it
     assert claim(0.001) == all_of_it
+
+
+def test_the_arguments_of_a_large_job_at_hand_are_not_read_again(postgres_url: str) -> None:
+    async def story(bench: Bench) -> None:
+        text = b'{"text": "%b"}' % (b"x" * 100_000)
+        await bench.store.insert([new(args=text), new()])
+        large, small = await bench.take()
+        again, other = await bench.store.held(OWNER)
+        assert again.job.args is large.job.args
+        assert (other.job.args, other.job.args is small.job.args) == (b"{}", False)
+        async with Postgres(postgres_url).store() as elsewhere:
+            assert [claim.job.args for claim in await elsewhere.held(OWNER)] == [text, b"{}"]
+        name = again.key
+        del large, again
+        assert (await bench.store.held(OWNER))[0].key == name
+
+    on(Postgres(postgres_url), story)

@@ -137,12 +137,18 @@ class PostgresStore:
         """Lend what is available now. Raises Fenced, NotEnrolled."""
         self._turn += 1
         return await self._desks.front.run(
-            claims.claim, owner, demands, receipt=self._draw(6).hex(), turn=self._turn, hints=self._desks.hints
+            claims.claim,
+            owner,
+            demands,
+            receipt=self._draw(6).hex(),
+            turn=self._turn,
+            hints=self._desks.hints,
+            large=self._desks.large,
         )
 
     async def held(self, owner: str) -> Sequence[Claim]:
         """Every claim that was lent to this owner and not got back, oldest first."""
-        return await self._desks.front.run(claims.held, owner)
+        return await self._desks.front.run(claims.held, owner, self._desks.large)
 
     async def taken(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
         """Those of these claims that are known to be held no more."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import msgspec
+
 from treadle.core.job import Job
 from treadle.core.jsontext import load_json
 from treadle.core.outcomes import LOST
@@ -10,6 +12,7 @@ from treadle.core.states import State
 from treadle.errors import Fenced, NotEnrolled
 from treadle.log import Log
 from treadle.stores.claim import Claim, Demand, Rescued
+from treadle.stores.large import AtHand, name
 from treadle.stores.oban import failure_text, marked_job, poison, producer
 from treadle.stores.postgres_connection import Session
 from treadle.stores.postgres_hints import Hints
@@ -36,13 +39,20 @@ def beat(session: Session, owners: Mapping[str, float]) -> dict[str, Literal["al
 
 
 def claim(
-    session: Session, owner: str, demands: Sequence[Demand], *, receipt: str, turn: int, hints: Hints
+    session: Session,
+    owner: str,
+    demands: Sequence[Demand],
+    *,
+    receipt: str,
+    turn: int,
+    hints: Hints,
+    large: AtHand,
 ) -> list[Claim]:
     """Lend what waits. Each claim begins with another queue, `turn` says which: a full queue starves no other."""
     claims: list[Claim] = []
     for _ in range(_ROUNDS):
         values = _demanded(owner, demands, receipt, turn)
-        rows = session.rows("claim", {**values, **hints.begin(values["queues"])})
+        rows = session.binary_rows("claim", {**values, **hints.begin(values["queues"])})
         if not rows:
             raise NotEnrolled(f"expected the owner {owner} to be enrolled, got one that this store does not know")
         if rows[0][0]:
@@ -54,6 +64,7 @@ def claim(
         if len(sound) == len(lent):
             break
         demands = _left(demands, sound)
+    large.add(claims)
     return claims
 
 
@@ -85,11 +96,10 @@ def _left(demands: Sequence[Demand], claims: Sequence[Claim]) -> list[Demand]:
 def _sound(session: Session, rows: Sequence[Any], receipt: str) -> list[Claim]:
     """The claims of rows that can be run; the others are discarded, with one line of log each."""
     claims, reasons = [], {}
-    for _, _, sound, job_id, name, queue, args, attempt, most, deaths, tags, meta, _, _, waited in rows:
-        raw = args.encode()
-        reason = poison(raw, b"{}" if meta is None else meta.encode(), attempt - sound, most)
+    for _, _, sound, job_id, worker, queue, args, attempt, most, deaths, tags, meta, _, _, waited in rows:
+        reason = poison(args, b"{}" if meta is None else meta.encode(), attempt - sound, most)
         if reason is None:
-            job = Job(str(job_id), name, queue, raw, attempt, most, "treadle", deaths, True, max(waited, 0.0))
+            job = Job(str(job_id), worker, queue, args, attempt, most, "treadle", deaths, True, max(waited, 0.0))
             claims.append(Claim(_marked(job, tags, meta), receipt))
             continue
         _log.warning("job %s was discarded unread: %s", job_id, reason)
@@ -108,15 +118,18 @@ def _marked(job: Job, tags: list[str] | None, meta: str | None) -> Job:
     return marked_job(job, tuple(tags or ()), shown if isinstance(shown, dict) else {})
 
 
-def held(session: Session, owner: str) -> list[Claim]:
-    """What stands as lent to this owner, oldest first."""
-    claims = []
-    for job_id, name, queue, args, attempt, most, deaths, waited, tags, meta, receipt, wished in session.rows(
-        "held", {"owner": owner}
-    ):
-        job = Job(str(job_id), name, queue, args.encode(), attempt, most, "treadle", deaths, True, max(waited, 0.0))
-        claims.append(Claim(_marked(job, tags, meta), receipt, cancelled=wished))
-    return claims
+def held(session: Session, owner: str, large: AtHand) -> list[Claim]:
+    """What stands as lent to this owner, oldest first. Those that the process has at hand are not read again."""
+    known = large.now()
+    return [_held(row, known) for row in session.binary_rows("held", {"owner": owner, "known": list(known)})]
+
+
+def _held(row: Sequence[Any], large: Mapping[str, Claim]) -> Claim:
+    job_id, worker, queue, args, attempt, most, deaths, waited, tags, meta, receipt, wished = row
+    if args is None:
+        return msgspec.structs.replace(large[name(job_id, receipt)], cancelled=wished)
+    job = Job(str(job_id), worker, queue, args, attempt, most, "treadle", deaths, True, max(waited, 0.0))
+    return Claim(_marked(job, tags, meta), receipt, cancelled=wished)
 
 
 def taken(session: Session, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

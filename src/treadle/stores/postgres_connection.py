@@ -40,6 +40,8 @@ _SETTINGS = {
 # How psycopg wakes up to let a Ctrl-C through: psycopg/_connection_base.py, _WAIT_INTERVAL.
 _INTERVAL = 0.1
 _PAUSES = (0.0, 0.02, 0.1)
+# Bytes of one reply, from which on it is worth a new connection to have their memory back: libpq keeps it.
+_SWOLLEN = 8 << 20
 
 T = TypeVar("T")
 
@@ -118,6 +120,8 @@ class Session:
         self._link = link
         self._schema = schema
         self._aside = aside
+        # The connection has grown by what it read, and does not shrink.
+        self.swollen = False
 
     def rows(
         self, name: str, values: Mapping[str, Any] | None = None, *, prepare: bool | None = None, where: str = ""
@@ -133,6 +137,13 @@ class Session:
     def row(self, name: str, values: Mapping[str, Any] | None = None, *, prepare: bool | None = None) -> Any:  # noqa: ANN401
         """Its only row."""
         return self.rows(name, values, prepare=prepare)[0]
+
+    def binary_rows(self, name: str, values: Mapping[str, Any]) -> list[Any]:
+        """The same without a detour by text: what is large is copied as seldom as can be."""
+        cursor = self._own().execute(statement_in(self._schema, name, self._aside), values, binary=True)
+        rows = cursor.fetchall()
+        self.swollen |= sum(len(value) for row in rows for value in row if isinstance(value, bytes)) > _SWOLLEN
+        return rows
 
     def copy(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
         """Send rows by a statement that copies them in."""
@@ -196,8 +207,12 @@ class Seat:
 
     def _run_on(self, link: Link, step: Callable[[Session], T]) -> T:
         session = Session(link, self._server.schema, self._server.aside)
-        if not self._pooled:
-            return step(session)
+        result = self._in_transaction(link, session, step) if self._pooled else step(session)
+        if session.swollen:
+            self.close()
+        return result
+
+    def _in_transaction(self, link: Link, session: Session, step: Callable[[Session], T]) -> T:
         limits = [f"SET LOCAL {name} = '{value}'" for name, value in self._settings.items()]
         link.execute("; ".join(["START TRANSACTION", *limits]).encode())
         try:

@@ -14,6 +14,7 @@ from treadle.core.clock import Clock
 from treadle.errors import StoreUnavailable
 from treadle.stores.bell import Bell
 from treadle.stores.lane import Lane
+from treadle.stores.large import AtHand
 from treadle.stores.postgres_connection import Seat, Server, Session
 from treadle.stores.postgres_hearing import Signals, listener_of
 from treadle.stores.postgres_hints import Hints
@@ -39,6 +40,7 @@ class Desks:
     def __init__(self, server: Server, clock: Clock) -> None:
         self.bell = Bell(lambda: 0, alone=True)
         self.hints = Hints(clock)
+        self.large = AtHand()
         self.front = Desk("treadle-postgres", server, self.bell.ring, _FRONT_SETTINGS)
         self.inserting = Desk("treadle-postgres-insert", server, self.bell.ring)
         self.back = Desk("treadle-postgres-back", server, self._changed_behind)

@@ -31,6 +31,7 @@ from treadle.stores.contract import Ability, Watch, refuse_tx
 from treadle.stores.forks import while_alive
 from treadle.stores.job_query import JobQuery
 from treadle.stores.lane import Lane
+from treadle.stores.large import AtHand
 from treadle.stores.oban import check
 from treadle.stores.polling import until_orders
 from treadle.stores.sqlite_database import IN_MEMORY, Database
@@ -43,7 +44,6 @@ from treadle.stores.ticks import Crontab, Firing
 from treadle.stores.views import Finding, Orders, OwnerReport, QueueView, Result, Work, WorkerView
 
 # Bytes from which a job's arguments are not read twice.
-LARGE = 1 << 16
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,8 +71,7 @@ class SqliteStore:
         self._clock = clock
         self._database = Database(path, sync)
         self._turn = 0
-        # Claims of large jobs that somebody in this process still holds, by their names.
-        self._large: weakref.WeakValueDictionary[str, Claim] = weakref.WeakValueDictionary()
+        self._large = AtHand()
         self._begin()
         os.register_at_fork(after_in_child=while_alive(self._begin_in_child))
 
@@ -126,12 +125,12 @@ class SqliteStore:
         self._turn += 1
         turn = self._turn
         lent = await self._write(lambda connection: claims.claim(connection, owner, demands, self._clock.now(), turn))
-        self._large.update((claims.name(claim), claim) for claim in lent if len(claim.job.args) >= LARGE)
+        self._large.add(lent)
         return lent
 
     async def held(self, owner: str) -> Sequence[Claim]:
         """Every claim that was lent to this owner and not got back, oldest first."""
-        return await self._read(claims.held, owner, dict(self._large))
+        return await self._read(claims.held, owner, self._large.now())
 
     async def taken(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
         """Those of these claims that are known to be held no more."""

@@ -10,6 +10,7 @@ from treadle.core.outcomes import LOST
 from treadle.errors import Fenced, NotEnrolled
 from treadle.log import Log
 from treadle.stores.claim import Claim, Demand, Rescued
+from treadle.stores.large import name
 from treadle.stores.oban import attempted_by, error_object, failure_text, instant, job_of, poison, stamp
 from treadle.stores.statements import statement
 
@@ -135,18 +136,13 @@ def held(connection: Connection, owner: str, large: Mapping[str, Claim]) -> list
 def _held(row: Sequence[Any], large: Mapping[str, Claim]) -> Claim:
     cancelled = bool(row[11])
     if row[2] is None:
-        return msgspec.structs.replace(large[f"{row[0]}/{row[10]}"], cancelled=cancelled)
+        return msgspec.structs.replace(large[name(row[0], row[10])], cancelled=cancelled)
     return Claim(job_of(row, row[9].decode("utf-8", "replace"), row[4], instant(row[12])), row[10], cancelled)
 
 
 def taken(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Those of these claims whose rows show that they are held no more."""
     return [key for key in keys if connection.execute(statement("sqlite/taken"), key).fetchone()]
-
-
-def name(claim: Claim) -> str:
-    """What `held` knows a claim by."""
-    return f"{claim.job.id}/{claim.receipt}"
 
 
 def leave(connection: Connection, owner: str, now: float) -> int:

@@ -54,7 +54,7 @@ cleared AS (
 SELECT me.fenced, me.now, lent.sound, lent.id, lent.worker, lent.queue, lent.args, lent.attempt, lent.max_attempts,
   lent.deaths, lent.tags, lent.meta, lent.alone, lent.priority, lent.waited
 FROM me LEFT JOIN (
-  SELECT true AS sound, id, worker, queue, args::text AS args, attempt, max_attempts, deaths,
+  SELECT true AS sound, id, worker, queue, convert_to(args::text, 'UTF8') AS args, attempt, max_attempts, deaths,
     nullif(tags, '{}') AS tags, nullif(meta, '{}')::text AS meta, alone, place, priority, scheduled_at,
     CASE WHEN isfinite(scheduled_at) THEN extract(epoch FROM timezone('UTC', now()) - scheduled_at)::double precision
       ELSE 0 END AS waited

@@ -1,4 +1,6 @@
-SELECT j.id, j.worker, j.queue, j.args::text, j.attempt, j.max_attempts, coalesce(s.deaths, 0),
+SELECT j.id, j.worker, j.queue,
+  CASE WHEN j.id || '/' || j.attempted_by[3] = ANY (%(known)s::text[]) THEN NULL ELSE convert_to(j.args::text, 'UTF8') END,
+  j.attempt, j.max_attempts, coalesce(s.deaths, 0),
   CASE WHEN isfinite(j.scheduled_at) THEN extract(epoch FROM j.attempted_at - j.scheduled_at)::double precision
     ELSE 0 END,
   nullif(j.tags, '{}'), nullif(j.meta, '{}')::text, j.attempted_by[3], c.job_id IS NOT NULL
