@@ -9,6 +9,7 @@ import pytest
 from treadle import Job, Jobs, Treadle, current_job
 from treadle.core.states import State
 from treadle.errors import BlockingCall, ConfigError, UnknownCron
+from treadle.services.crontab import EVERY
 
 
 @pytest.fixture(params=["sqlite", "redis", "postgres"])
@@ -198,6 +199,22 @@ def test_a_worker_ticks_and_the_job_knows_its_tick(url: str) -> None:
         await shop.app.aclose()
 
     asyncio.run(story())
+    shop.app.close()
+
+
+def test_a_worker_hears_at_once_of_an_entry_that_is_added(url: str) -> None:
+    shop = Shop(url)
+
+    async def story() -> None:
+        async with shop.app.worker():
+            while "idle" in {view.state for view in await shop.app.crons.alist()}:
+                await asyncio.wait([asyncio.create_task(shop.heard.wait())], timeout=0.02)
+            await shop.app.crons.aadd("* * * * * *", shop.export.new("now"), name="now")
+            await asyncio.wait_for(shop.heard.wait(), EVERY / 2)
+        await shop.app.aclose()
+
+    asyncio.run(story())
+    assert shop.done[0][0] == "now"
     shop.app.close()
 
 

@@ -60,3 +60,11 @@ def test_an_entry_that_is_not_there_ends_with_4(shell: Shell) -> None:
 @pytest.mark.parametrize(("words", "code"), [(("0 9 * *", "greet"), 1), (("@daily",), 2)])
 def test_what_is_no_entry_is_refused(shell: Shell, words: tuple[str, ...], code: int) -> None:
     assert shell.run("cron", "add", *words).returncode == code
+
+
+def test_a_node_hears_at_once_of_an_entry_that_is_added(shell: Shell) -> None:
+    shell.make_store()
+    work = shell.start("work", SHOP)
+    work.logs("works on")
+    shell.ok("cron", "add", SHOP, "* * * * * *", "greet", '["Ann"]')
+    work.logs("cron entry greet: greet ")

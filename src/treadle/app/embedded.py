@@ -26,7 +26,7 @@ from treadle.app.worker import (
     reporting,
     worker_setting,
 )
-from treadle.core.controls import CancelRequest, Order, QueueControl, names_of
+from treadle.core.controls import CRONTAB, CancelRequest, CrontabChange, Order, QueueControl, names_of
 from treadle.errors import ConfigError, StoreError
 from treadle.hooks.events import QueueControlled, WorkerReady, WorkerStopped
 from treadle.hooks.logs import log_events
@@ -45,7 +45,7 @@ from treadle.runtime.worker import Worker
 from treadle.stores.broadcasts import Pulse
 from treadle.stores.contract import Store
 from treadle.supervise.clock import jitter
-from treadle.supervise.periodic import Periodic
+from treadle.supervise.periodic import Periodic, hasten
 from treadle.supervise.portal import Portal
 
 _log = Log("treadle.processes")
@@ -254,6 +254,8 @@ class _Stay:
         match order:
             case CancelRequest() if worker is not None and reporter is not None and order.owner == worker.owner:
                 reporter.hasten()
+            case CrontabChange():
+                hasten(self._services, CRONTAB)
             case QueueControl() if order.concerns(names_of(self._node, [worker.owner] if worker is not None else [])):
                 self._change(order)
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from treadle.app.worker import build_broadcaster, build_services, node_name, owner_name, reporting
+from treadle.core.controls import CRONTAB
 from treadle.core.cron_entry import CronEntry
 from treadle.hooks.events import Events
 from treadle.runtime.node import Node
@@ -27,7 +28,7 @@ def build_node(reference: str, plan: Plan, events: Events, notifier: Notifier | 
         made = build_services(store, events, plan, crons)
         made += build_broadcaster(store, events, node, pulses, None if plan.drain else crons)
         # A drain stages once, when it begins: what is due later stays, and nothing new comes.
-        return [service for service in made if not (plan.drain and service.name in {"stager", "crontab"})]
+        return [service for service in made if not (plan.drain and service.name in {"stager", CRONTAB})]
 
     staff = Staff(
         node=node,

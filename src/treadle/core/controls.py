@@ -11,6 +11,9 @@ EVERY_QUEUE = "*"
 EACH_NODE = "*"
 """Every node by itself: what it is told ends with it."""
 
+CRONTAB = "crontab"
+"""The name of the service that inserts jobs at their ticks."""
+
 QueueAction = Literal["pause", "resume", "scale", "start", "stop"]
 
 
@@ -42,7 +45,11 @@ class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
     owner: str
 
 
-Order = QueueControl | CancelRequest
+class CrontabChange(msgspec.Struct, frozen=True, kw_only=True, tag="crontab"):
+    """Somebody changed the crontab: whoever ticks shall look at it."""
+
+
+Order = QueueControl | CancelRequest | CrontabChange
 
 order_text = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Order).decode

@@ -7,6 +7,7 @@ services among it. 3. `close` ends it all.
 import asyncio
 from collections.abc import Callable, Sequence
 
+from treadle.core.controls import CRONTAB, CrontabChange, Order
 from treadle.core.cron_entry import CronEntry
 from treadle.errors import StoreError
 from treadle.runtime.courier import Courier
@@ -17,7 +18,7 @@ from treadle.runtime.safety import check_company, check_store
 from treadle.runtime.serving import Serving
 from treadle.runtime.staff import Staff
 from treadle.stores.contract import Store
-from treadle.supervise.periodic import Periodic, Step
+from treadle.supervise.periodic import Periodic, Step, hasten
 
 Named = tuple[str, Step, float]
 """What is done again and again: its name, the step, the seconds between."""
@@ -44,7 +45,7 @@ class Upkeep:
         self._plan = plan
         self._staff = staff
         self._serving = serving
-        self._courier = Courier(store, serving.obey, staff.on_error)
+        self._courier = Courier(store, self._obey, staff.on_error)
         self._drain = Drain(store, plan.lease, staff.clock) if plan.drain else None
         self._periodics: list[Periodic] = []
 
@@ -69,6 +70,12 @@ class Upkeep:
         await self._courier.stop()
         await asyncio.gather(*(periodic.stop() for periodic in self._periodics))
         await self.store.aclose()
+
+    def _obey(self, order: Order) -> None:
+        if isinstance(order, CrontabChange):
+            hasten(self._periodics, CRONTAB)
+        else:
+            self._serving.obey(order)
 
     async def any_set_aside(self, *, unknown: bool) -> bool:
         """Whether jobs wait to run alone; `unknown` where the store does not say."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from math import inf
 
+from treadle.core.controls import CRONTAB
 from treadle.core.cron_entry import CronEntry
 from treadle.errors import ArgumentError, ConfigError, StoreError, StoreFull, StoreUnavailable
 from treadle.features.cron import due, ticks_here, ticks_of
@@ -15,8 +16,8 @@ from treadle.hooks.events import CronFired, CronMissed, Events, JobConflicted, S
 from treadle.stores.ticks import CronRow, Crontab, Ticks
 from treadle.supervise.periodic import OnError, Periodic
 
-EVERY = 5.0
-"""Seconds after which an entry that somebody added or changed is seen."""
+EVERY = 30.0
+"""Seconds after which an entry that somebody added or changed is seen where nobody told of it."""
 
 DECLARE_EVERY = 60.0
 
@@ -82,7 +83,7 @@ class Ticker:
             self._events.emit(CronMissed(entry=row.entry.name, count=found.missed))
 
     def _tell(self, name: str, why: str) -> None:
-        """Once, not every few seconds."""
+        """Once, not at every look."""
         text = f'the cron entry "{name}" does not tick: {why}'
         if text not in self._told:
             self._told.add(text)
@@ -92,11 +93,11 @@ class Ticker:
 def crontab(
     store: Ticks, events: Events, entries: Sequence[CronEntry], *, jitter: Callable[[], float], on_error: OnError
 ) -> Periodic:
-    """Fire at each tick, and look for entries that somebody added or changed every few seconds."""
+    """Fire at each tick, and look for entries that somebody added or changed now and then, or when hastened."""
     ticker = Ticker(store, events, entries)
 
     async def step() -> float:
         # A Periodic waits up to a tenth less than it is told; too early would be to look twice.
         return await ticker.step() / 0.9
 
-    return Periodic("crontab", step, every=EVERY, jitter=jitter, on_error=on_error)
+    return Periodic(CRONTAB, step, every=EVERY, jitter=jitter, on_error=on_error)

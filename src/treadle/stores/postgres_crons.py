@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from treadle.core.controls import CrontabChange
 from treadle.core.cron_entry import CronEntry, read, written
 from treadle.core.job import Inserted
 from treadle.stores.postgres_connection import Session
+from treadle.stores.postgres_controls import tell
 from treadle.stores.postgres_ids import Ids
 from treadle.stores.postgres_inserts import insert
 from treadle.stores.ticks import CRON_KEPT, CronRow, Crontab, Firing
@@ -45,17 +47,25 @@ def declare(session: Session, entries: Sequence[CronEntry], *, fresh: bool) -> N
 def put(session: Session, entry: CronEntry) -> None:
     """Add or change an entry."""
     values = {"name": entry.name, "definition": written(entry).decode(), "schedule": entry.schedule}
-    session.rows("put_cron", values)
+    with session.together():
+        session.rows("put_cron", values)
+        tell(session, [CrontabChange()])
 
 
 def pause(session: Session, name: str, *, paused: bool) -> bool:
     """Pause or resume an entry; whether there is one."""
-    return bool(session.rows("pause_cron", {"name": name, "paused": paused}))
+    with session.together():
+        found = bool(session.rows("pause_cron", {"name": name, "paused": paused}))
+        tell(session, [CrontabChange()] if found else [])
+    return found
 
 
 def remove(session: Session, name: str) -> bool:
     """Delete an entry; whether there was one."""
-    return bool(session.rows("remove_cron", {"name": name}))
+    with session.together():
+        found = bool(session.rows("remove_cron", {"name": name}))
+        tell(session, [CrontabChange()] if found else [])
+    return found
 
 
 def fire(session: Session, firing: Firing, ids: Ids) -> list[Inserted] | None:

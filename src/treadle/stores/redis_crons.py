@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from treadle.core.controls import CrontabChange
 from treadle.core.cron_entry import CronEntry, read, written
 from treadle.core.job import Inserted
 from treadle.stores import redis_jobs as jobs
 from treadle.stores import redis_unique as unique
 from treadle.stores.redis_client import Client
+from treadle.stores.redis_controls import tell
 from treadle.stores.redis_keys import decode, encode
 from treadle.stores.redis_scripts import Argument, ScriptCall
 from treadle.stores.ticks import CRON_KEPT, CronRow, Crontab, Firing
@@ -43,17 +45,22 @@ async def declare(client: Client, entries: Sequence[CronEntry], *, fresh: bool) 
 async def put(client: Client, entry: CronEntry) -> None:
     """Add or change an entry."""
     await client.back.insist(_call(client, "put_cron", *_values(entry)), jobs.PATIENCE)
+    await tell(client, [CrontabChange()])
 
 
 async def pause(client: Client, name: str, *, paused: bool) -> bool:
     """Pause or resume an entry; whether there is one."""
     call = _call(client, "pause_cron", encode(name), "1" if paused else "0")
-    return bool(await client.back.insist(call, jobs.PATIENCE))
+    found = bool(await client.back.insist(call, jobs.PATIENCE))
+    await tell(client, [CrontabChange()] if found else [])
+    return found
 
 
 async def remove(client: Client, name: str) -> bool:
     """Delete an entry; whether there was one."""
-    return bool(await client.back.run(_call(client, "remove_cron", encode(name))))
+    found = bool(await client.back.run(_call(client, "remove_cron", encode(name))))
+    await tell(client, [CrontabChange()] if found else [])
+    return found
 
 
 async def fire(client: Client, firing: Firing) -> list[Inserted] | None:

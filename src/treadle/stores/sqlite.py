@@ -203,7 +203,7 @@ class SqliteStore:
 
     async def remove_cron(self, name: str) -> bool:
         """Delete an entry."""
-        return await self._write(lambda connection: crons.remove(connection, name))
+        return await self._write(lambda connection: crons.remove(connection, name, self._clock.now()))
 
     async def fire_cron(self, firing: Firing) -> Sequence[Inserted] | None:
         """Go on to a tick and insert its jobs, in one transaction."""

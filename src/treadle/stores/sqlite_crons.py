@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from sqlite3 import Connection
 
+from treadle.core.controls import CrontabChange
 from treadle.core.cron_entry import CronEntry, read, written
 from treadle.core.job import Inserted
 from treadle.stores.oban import instant, stamp
+from treadle.stores.sqlite_controls import tell
 from treadle.stores.sqlite_unique import insert
 from treadle.stores.statements import statement
 from treadle.stores.ticks import CRON_KEPT, CronRow, Crontab, Firing
@@ -41,17 +43,22 @@ def declare(connection: Connection, entries: Sequence[CronEntry], now: float, *,
 def put(connection: Connection, entry: CronEntry, now: float) -> None:
     """Add or change an entry."""
     connection.execute(statement("sqlite/put_cron"), _values(entry, now))
+    tell(connection, [CrontabChange()], now)
 
 
 def pause(connection: Connection, name: str, now: float, *, paused: bool) -> bool:
     """Pause or resume an entry; whether there is one."""
     values = {"name": name, "paused": paused, "tick": int(now)}
-    return connection.execute(statement("sqlite/pause_cron"), values).rowcount > 0
+    found = connection.execute(statement("sqlite/pause_cron"), values).rowcount > 0
+    tell(connection, [CrontabChange()] if found else [], now)
+    return found
 
 
-def remove(connection: Connection, name: str) -> bool:
+def remove(connection: Connection, name: str, now: float) -> bool:
     """Delete an entry; whether there was one."""
-    return connection.execute(statement("sqlite/remove_cron"), (name,)).rowcount > 0
+    found = connection.execute(statement("sqlite/remove_cron"), (name,)).rowcount > 0
+    tell(connection, [CrontabChange()] if found else [], now)
+    return found
 
 
 def fire(connection: Connection, firing: Firing, now: float) -> list[Inserted] | None:

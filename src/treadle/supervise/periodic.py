@@ -7,7 +7,7 @@ start, is harmless.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 # Gives the seconds until the next call, or None for the usual ones.
 Step = Callable[[], Awaitable[float | None]]
@@ -69,3 +69,10 @@ class Periodic:
                 await self._woken.wait()
         except TimeoutError:
             return
+
+
+def hasten(periodics: Iterable[Periodic], name: str) -> None:
+    """Hasten those of this name."""
+    for periodic in periodics:
+        if periodic.name == name:
+            periodic.hasten()

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from treadle.core.controls import CrontabChange
 from treadle.core.cron_entry import CronEntry
 from treadle.core.states import State
 from treadle.core.uniqueness import Arguments, Unique, Uniqueness
@@ -196,3 +197,21 @@ async def a_removed_entry_is_gone_with_all_that_was_done_to_it(place: Place) -> 
         await store.declare_crons([_entry(store)], fresh=False)
         row = await _row(store)
         expect((row.entry.expr, row.paused, row.changed), ("0 3 * * *", False, False), "a worker declares it anew")
+
+
+async def who_ticks_is_told_that_a_person_changed_the_crontab(place: Place) -> None:
+    async with place.store() as store, place.store() as elsewhere:
+        since = (await store.orders(None, wait=0.0)).position
+        await elsewhere.put_cron(_entry(store))
+        told = await store.orders(since, wait=10.0)
+        expect(told.orders, (CrontabChange(),), "of one that is added or changed")
+        for change in (
+            elsewhere.pause_cron(_NAME, paused=True),
+            elsewhere.pause_cron(_NAME, paused=False),
+            elsewhere.remove_cron(_NAME),
+        ):
+            await change
+        await elsewhere.remove_cron(_NAME)
+        await elsewhere.declare_crons([_entry(store)], fresh=True)
+        later = await store.orders(told.position, wait=0.0)
+        expect(later.orders, (CrontabChange(),) * 3, "of each pause, resumption and deletion, and of nothing else")
