@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from treadle.core.options import check_count, check_executor, check_name, check_seconds
+from treadle.core.options import check_count, check_executor, check_name, check_seconds, check_tags
 from treadle.errors import ConfigError
 
 
@@ -53,6 +53,16 @@ def test_seconds_are_taken_as_a_float(seconds: float) -> None:
 def test_other_seconds_are_refused(seconds: object) -> None:
     assert refusal(lambda: check_seconds(seconds, "delay")) == (
         f"expected delay to be a number of seconds, at least 0, got {seconds!r}"
+    )
+
+
+def test_tags_are_kept_as_oban_keeps_them() -> None:
+    assert check_tags([" VIP", "mail", "vip", "Été "], "tags") == ("vip", "mail", "été")
+
+
+def test_a_blank_tag_is_refused() -> None:
+    assert refusal(lambda: check_tags(["vip", "  "], "tags")) == (
+        "expected tags to be words, got one that is blank in ['vip', '  ']"
     )
 
 

@@ -1,6 +1,7 @@
 """The PostgreSQL store on Oban's table: beside rows of foreign programs, hostile rows, and what it cannot keep."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -200,6 +201,47 @@ def test_foreign_forms_of_rows_are_claimed_and_shown(postgres_url: str) -> None:
         assert sorted(claim.job.name for claim in await bench.store.held(OWNER)) == ["big", "list", "work"]
 
     on(place, story)
+
+
+@pytest.mark.parametrize("meta", [None, "null", '{"trace": "x", "snoozed": 2}', '{"snoozed": "often"}'])
+def test_what_stands_in_meta_is_kept_and_no_list_is_made_of_it(postgres_url: str, meta: str | None) -> None:
+    # A list in meta stops the queue of an Elixir node.
+    place = Postgres(postgres_url)
+    on(place, lambda bench: bench.put())
+    beside(place, "DELETE FROM oban_jobs")
+    beside(place, "INSERT INTO oban_jobs (worker, meta) VALUES ('snoozes', %s), ('records', %s)", meta, meta)
+
+    async def story(bench: Bench) -> None:
+        for claim in await bench.take():
+            await bench.end([claim], Snoozed(60) if claim.job.name == "snoozes" else Completed(b"5"))
+
+    on(place, story)
+    before = {} if meta in (None, "null") else json.loads(str(meta))
+    counted = {None: 1, "null": 1, '{"trace": "x", "snoozed": 2}': 3}.get(meta, 1)
+    found = dict(beside(place, "SELECT worker, meta FROM oban_jobs"))
+    assert found["snoozes"] == {**before, "snoozed": counted}
+    assert found["records"].items() >= {**before, "recorded": True}.items()
+
+
+def test_a_snooze_of_an_older_elixir_leaves_a_job_its_attempts(postgres_url: str) -> None:
+    # It raised max_attempts instead of giving the attempt back.
+    place = Postgres(postgres_url)
+    on(place, lambda bench: bench.put())
+    beside(place, "DELETE FROM oban_jobs")
+    beside(
+        place,
+        "INSERT INTO oban_jobs (worker, state, attempt, max_attempts, scheduled_at) "
+        "VALUES ('snoozed', 'scheduled', 2, 4, '2020-01-01')",
+    )
+
+    async def story(bench: Bench) -> None:
+        await bench.store.stage(10)
+        [claim] = await bench.take()
+        assert (claim.job.attempt, claim.job.max_attempts) == (3, 4)
+        await bench.end([claim], Snoozed(60))
+
+    on(place, story)
+    assert beside(place, "SELECT attempt, max_attempts, meta FROM oban_jobs") == [(2, 4, {"snoozed": 1})]
 
 
 def test_a_row_that_a_program_locks_is_passed_over(postgres_url: str) -> None:

@@ -229,6 +229,15 @@ def check_words(value: object, what: str) -> tuple[str, ...]:
     raise ConfigError(f"expected {what} to be a list of words of 1 to {TAG_LIMIT} characters, got {_shown(value)}")
 
 
+def check_tags(value: object, what: str) -> tuple[str, ...]:
+    """Such words as Oban keeps them: trimmed, in small letters, each once, in their order."""
+    tags = tuple(dict.fromkeys(word.strip().lower() for word in check_words(value, what)))
+    if "" in tags:
+        raise ConfigError(f"expected {what} to be words, got one that is blank in {_shown(value)}")
+    # A few letters are longer when they are small.
+    return check_words(tags, what)
+
+
 def check_mapping(value: object, what: str) -> Mapping[str, Any]:
     """A mapping whose keys are text."""
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
@@ -288,7 +297,7 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "expires": _check_limit,
     "rerun": check_flag,
     "priority": lambda value, what: check_count(value, what, 0, LOWEST_PRIORITY),
-    "tags": check_words,
+    "tags": check_tags,
     "meta": check_mapping,
     "unique": check_unique,
     "redact": lambda value, what: frozenset(check_words(value, what)),

@@ -44,7 +44,7 @@ _ALL = (
     Field("name", "name", Kind.TEXT, "its name", "name:*Invoice"),
     Field("args", "args", Kind.JSON, "an argument, by name or position, or what is in it", "args.user.id:42"),
     Field("meta", "meta", Kind.JSON, "a value of its `meta`", "meta.tenant:acme"),
-    Field("tag", "tags", Kind.ANY_TEXT, "one of its tags", "tag:vip"),
+    Field("tag", "tags", Kind.ANY_TEXT, "one of its tags, in small letters", "tag:vip"),
     Field("error", "errors", Kind.PART, "a part of its latest error", "error:Timeout"),
     Field("attempt", "attempt", Kind.NUMBER, "how many attempts have begun", "attempt:>3"),
     Field("max_attempts", "max_attempts", Kind.NUMBER, "how many attempts it has at the most", "max_attempts:1"),

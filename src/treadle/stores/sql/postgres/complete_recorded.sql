@@ -1,7 +1,7 @@
 -- The value stands in `meta` for Oban's programs and dashboards; our own copy outlives the row, which others may prune.
 WITH done AS (
   UPDATE {schema}.oban_jobs j SET state = 'completed', completed_at = timezone('UTC', now()),
-    meta = coalesce(j.meta, '{}') || jsonb_build_object('recorded', true, 'return', g.term)
+    meta = CASE WHEN jsonb_typeof(j.meta) = 'object' THEN j.meta ELSE '{}' END || jsonb_build_object('recorded', true, 'return', g.term)
   FROM unnest(%(ids)s::bigint[], %(claims)s::text[], %(values)s::bytea[], %(terms)s::text[])
     AS g(id, claim, value, term)
   WHERE j.id = g.id AND (j.state = 'executing') IS TRUE AND j.attempted_by[3] = g.claim

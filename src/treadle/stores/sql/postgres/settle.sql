@@ -22,7 +22,7 @@ done AS (
     discarded_at = CASE WHEN h.state = 'discarded' THEN timezone('UTC', now()) ELSE j.discarded_at END,
     errors = CASE WHEN h.error IS NULL THEN j.errors ELSE j.errors || jsonb_build_object(
       'at', to_char(timezone('UTC', now()), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'attempt', j.attempt, 'error', h.error) END,
-    meta = CASE WHEN h.snoozed AND NOT h.wished THEN coalesce(j.meta, '{}') || jsonb_build_object('snoozed',
+    meta = CASE WHEN h.snoozed AND NOT h.wished THEN CASE WHEN jsonb_typeof(j.meta) = 'object' THEN j.meta ELSE '{}' END || jsonb_build_object('snoozed',
       1 + CASE WHEN jsonb_typeof(j.meta->'snoozed') = 'number' THEN (j.meta->>'snoozed')::numeric ELSE 0 END)
       ELSE j.meta END
   FROM held h WHERE j.id = h.id
