@@ -26,7 +26,7 @@ interop: ## those of the tests that have a foreign program on the other side; tw
 
 chaos: ## what the default tests do to processes and stores, longer and more often
 	@scripts/setup test
-	@$(BIN)/python -m pytest tests/reliability tests/app tests/interop -m chaos $(ARGS)
+	@$(BIN)/python -m pytest tests -m chaos $(ARGS)
 
 bench: ## what a drain, an idle worker and the import cost, on this machine
 	@scripts/setup test

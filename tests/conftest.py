@@ -107,9 +107,14 @@ def postgres_url(postgres_server: PostgresServer, postgres_database: str) -> str
 
 
 @pytest.fixture
-def postgres_proxy(postgres_url: str) -> Iterator[PostgresProxy]:
-    """A proxy whose `url` leads to the database of `postgres_url`."""
-    with PostgresProxy(postgres_url) as proxy:
+def postgres_proxy(
+    request: pytest.FixtureRequest, postgres_url: str, postgres_database: str
+) -> Iterator[PostgresProxy]:
+    """A proxy whose `url` leads to the database of `postgres_url`, through PgBouncer where the parameter says so."""
+    url = postgres_url
+    if getattr(request, "param", "") == "pgbouncer":
+        url = request.getfixturevalue("pgbouncer").url_of(postgres_database)
+    with PostgresProxy(url) as proxy:
         yield proxy
 
 

@@ -254,6 +254,9 @@ class CutProxy:
             while (end := first_end(pending)) is not None:
                 yield bytes(pending[:end])
                 del pending[:end]
+        if pending:
+            # The last words of who hung up.
+            yield bytes(pending)
 
     async def _chunks(self, reader: asyncio.StreamReader, tunnel: Tunnel) -> AsyncIterator[bytes]:
         with contextlib.suppress(ConnectionError):

@@ -28,6 +28,8 @@ LIMIT = 30.0
 # Seconds of a lease that no test waits out.
 UNHURRIED = 5.0
 
+WAYS = ("behind pgbouncer", "of oban-py", "in a schema")
+
 # For what does not depend on the store: on the others in the long run alone.
 on_one_store = pytest.mark.parametrize(
     "url",
@@ -36,6 +38,13 @@ on_one_store = pytest.mark.parametrize(
 )
 # For what depends most on the store; all else is on PostgreSQL in the long run alone.
 on_every_store = pytest.mark.parametrize("url", ["sqlite", "redis", "postgresql"], indirect=True)
+
+# The same, and on PostgreSQL whoever made the table, and by which way the store is reached.
+by_every_way = pytest.mark.parametrize(
+    "url",
+    ["sqlite", "redis", "postgresql", *(pytest.param(f"postgresql {way}", marks=pytest.mark.chaos) for way in WAYS)],
+    indirect=True,
+)
 
 
 class Running:

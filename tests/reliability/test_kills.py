@@ -2,10 +2,11 @@
 
 import os
 import signal
+from statistics import median
 
 import pytest
 
-from tests.reliability.bench import LIMIT, Bench, Running, on_every_store
+from tests.reliability.bench import LIMIT, UNHURRIED, WAYS, Bench, Running, by_every_way
 from tests.servers import wait_until
 from treadle.runtime.heart import BEATS_PER_LEASE
 from treadle.runtime.plan import Plan
@@ -15,23 +16,30 @@ LEASE = 1.0
 SLACK = 0.5  # seconds for two busy cores
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite", "redis", *(pytest.param(f"postgresql {way}".strip(), marks=pytest.mark.chaos) for way in ("", *WAYS))],
+    indirect=True,
+)
 @pytest.mark.parametrize("kills", [20, pytest.param(32, marks=[pytest.mark.chaos, pytest.mark.timeout(300)])])
 def test_killed_children_lose_no_job_of_thousands_and_repeat_only_what_they_ran(bench: Bench, kills: int) -> None:
     jobs = 300 * kills
     bench.fill("tick", range(jobs), seconds=0.02)
-    node = bench.start(Plan(processes=4, concurrency=CONCURRENCY, lease=5.0)).works(4)
-    slowest = 0.0
+    node = bench.start(Plan(processes=4, concurrency=CONCURRENCY, lease=UNHURRIED)).works(4)
+    waits = []
     for kill in range(1, kills + 1):
         bench.done(kill * jobs // (kills + 4))
-        slowest = max(slowest, _kill_one(bench, node, kill))
-    assert slowest < 2.0
+        waits.append(_kill_one(bench, node, kill))
+    # Nobody waits for a lease to end; a busy machine takes its time to start a process.
+    assert median(waits) < 2.0
+    assert max(waits) < UNHURRIED
     bench.done(jobs)
     assert node.stops() == 0
     bench.accounted(jobs, faults=kills * CONCURRENCY)
     assert bench.book.runs.total() > jobs + kills
 
 
-@on_every_store
+@by_every_way
 @pytest.mark.parametrize("again", ["another node", "the node of the same host once more"])
 def test_a_node_that_is_killed_whole_is_rescued_within_its_lease_and_a_beat(bench: Bench, again: str) -> None:
     plan = Plan(lease=LEASE)

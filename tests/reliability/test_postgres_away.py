@@ -11,7 +11,7 @@ from tests.reliability.bench import LIMIT, Bench
 from tests.servers import wait_until
 from treadle.runtime.plan import Plan
 
-pytestmark = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+on_postgresql = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 
 # Seconds of claims and completions that a crash of the server may take back: 3 x wal_writer_delay, and one to spare.
 UNWRITTEN = 1.6
@@ -25,10 +25,21 @@ STATEMENTS = {
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(5, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize(
+    ("url", "postgres_proxy"),
+    [
+        ("postgresql", ""),
+        pytest.param("postgresql of oban-py", "", marks=pytest.mark.chaos),
+        pytest.param("postgresql in a schema", "", marks=pytest.mark.chaos),
+        pytest.param("postgresql behind pgbouncer", "pgbouncer", marks=pytest.mark.chaos),
+    ],
+    indirect=True,
+)
 def test_the_reply_of_every_statement_of_a_worker_is_lost_and_no_job_runs_twice(
-    bench: Bench, postgres_proxy: PostgresProxy, rounds: int
+    bench: Bench, url: str, postgres_proxy: PostgresProxy, rounds: int
 ) -> None:
-    node = bench.start(Plan(lease=3.0, concurrency=4), TREADLE_URL=postgres_proxy.url).works()
+    through = "&".join([postgres_proxy.url, *url.split("?")[1:]])
+    node = bench.start(Plan(lease=3.0, concurrency=4), TREADLE_URL=through).works()
     children, number = node.children, 0
     for text in [*STATEMENTS] * rounds:
         number = _cut(bench, postgres_proxy, text, number)
@@ -55,6 +66,7 @@ def _cut(bench: Bench, proxy: PostgresProxy, text: bytes, number: int) -> int:
     return number
 
 
+@on_postgresql
 @pytest.mark.parametrize("jobs", [1_000, pytest.param(5_000, marks=pytest.mark.chaos)])
 def test_backends_ended_five_times_a_second_cost_no_job(bench: Bench, postgres_url: str, jobs: int) -> None:
     node = bench.start(Plan(lease=5.0, processes=2)).works(2)
@@ -73,6 +85,7 @@ def test_backends_ended_five_times_a_second_cost_no_job(bench: Bench, postgres_u
     bench.accounted(jobs)
 
 
+@on_postgresql
 @pytest.mark.parametrize("times", [2, pytest.param(10, marks=[pytest.mark.chaos, pytest.mark.timeout(300)])])
 def test_a_server_that_crashes_repeats_only_what_it_heard_last_and_takes_nobody_for_dead(
     bench: Bench, start_postgres: Callable[..., PostgresServer], times: int
@@ -100,6 +113,7 @@ def test_a_server_that_crashes_repeats_only_what_it_heard_last_and_takes_nobody_
     bench.accounted(jobs, faults=len(late))
 
 
+@on_postgresql
 def test_rows_that_a_program_holds_locked_stop_neither_claims_nor_settlements(bench: Bench, postgres_url: str) -> None:
     first, *_ = bench.fill("hold", range(4), folder=str(bench.folder))
     node = bench.start(Plan(lease=5.0)).works()
@@ -113,6 +127,7 @@ def test_rows_that_a_program_holds_locked_stop_neither_claims_nor_settlements(be
     bench.accounted(20)
 
 
+@on_postgresql
 @pytest.mark.chaos
 def test_a_standby_that_is_promoted_is_worked_on_within_15_seconds(
     bench: Bench, start_postgres: Callable[..., PostgresServer]

@@ -3,16 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from treadle.core.controls import QueueControl
 from treadle.core.outcomes import Outcome, Released, Retried, SetAside, Snoozed
 from treadle.core.states import FINAL, State
 from treadle.stores.oban import state_after
+
+FOREIGN = "ex-1"
+"""A node of another program, which is no owner."""
 
 Answer = Literal["applied", "repeated", "gone"]
 
 
 @dataclass
 class ModelJob:
-    """One job. `due` is an instant of the wall clock; `receipt` and `owner` are the last claim's."""
+    """One job. `due` and `begun` are instants of the wall clock; `receipt` and `owner` are the last claim's."""
 
     state: State
     due: float
@@ -23,6 +27,7 @@ class ModelJob:
     wish: bool = False
     rerun: bool = True
     key: str = ""
+    begun: float = 0.0
 
 
 @dataclass
@@ -38,6 +43,8 @@ class Model:
     owners: dict[str, float | None] = field(default_factory=dict)
     settled: set[tuple[str, str]] = field(default_factory=set)
     paused: bool = False
+    told: list[QueueControl] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
 
     def is_alive(self, owner: str) -> bool:
         """Enrolled, and not fenced; its lease may have run out."""
@@ -47,9 +54,14 @@ class Model:
         """Declared dead."""
         return owner in self.owners and self.owners[owner] is None
 
+    def running(self, *, foreign: bool = False) -> list[str]:
+        """The jobs that owners run, or foreign nodes."""
+        lent = {job_id: job for job_id, job in self.jobs.items() if job.state is State.EXECUTING}
+        return sorted(job_id for job_id, job in lent.items() if (job.owner == FOREIGN) is foreign)
+
     def holds_any(self) -> bool:
-        """Whether any job runs."""
-        return any(job.state is State.EXECUTING for job in self.jobs.values())
+        """Whether any owner runs a job."""
+        return bool(self.running())
 
     def waits_for_time(self) -> bool:
         """Whether any job waits for its time."""
@@ -82,6 +94,7 @@ class Model:
         # A wish to cancel was for the claim before.
         job.wish = False
         job.attempt += 1
+        job.begun = self.now
         return job
 
     def held(self, owner: str) -> set[str]:
@@ -152,9 +165,18 @@ class Model:
         silent = {owner for owner, end in self.owners.items() if end is not None and end < self.steady}
         for owner in silent:
             self.owners[owner] = None
-        given = {i for i, job in self.jobs.items() if job.state is State.EXECUTING and not self.owners.get(job.owner)}
+        given = {job_id for job_id in self.running() if not self.owners.get(self.jobs[job_id].owner)}
         self._give_back(given)
         return silent, len(given)
+
+    def restamp(self, age: float) -> set[str]:
+        """What living owners have been running for so long, or since an instant to come."""
+        living = {owner for owner, end in self.owners.items() if end is not None and end >= self.steady}
+        jobs = {job_id: self.jobs[job_id] for job_id in self.running()}
+        old = {i for i, job in jobs.items() if job.owner in living and not self.now - age <= job.begun <= self.now}
+        for job_id in old:
+            self.jobs[job_id].begun = self.now
+        return old
 
     def forget_owner(self, owner: str) -> None:
         """Somebody deleted it by hand."""
@@ -171,6 +193,7 @@ class Model:
             return 0
         if job.state is State.EXECUTING and self._is_told(job.owner):
             job.wish = True
+            self.asked.add(job.owner)
         else:
             job.state, job.deaths = State.CANCELLED, None
         return 1
@@ -188,6 +211,22 @@ class Model:
     def hand_out(self, job_id: str) -> None:
         """What a foreign program makes available again from under its owner."""
         self.jobs[job_id].state = State.AVAILABLE
+
+    def give_up(self, job_id: str) -> None:
+        """What a foreign program discards under its owner."""
+        self.jobs[job_id].state = State.DISCARDED
+
+    def delete_row(self, job_id: str) -> None:
+        """What a foreign program deletes, whatever its state."""
+        self.jobs.pop(job_id, None)
+
+    def lend_outside(self, job_id: str) -> None:
+        """What a foreign node claims."""
+        self.lend(job_id, FOREIGN, "")
+
+    def complete_outside(self, job_id: str) -> None:
+        """What it completes."""
+        self.jobs[job_id].state = State.COMPLETED
 
     def delete(self, job_id: str) -> int:
         """Take it away; a job that runs stays."""
@@ -273,6 +312,10 @@ class RedisModel(Model):
         done = super().retry(job_id)
         job.attempt -= done and taken
         return done
+
+    def restamp(self, age: float) -> set[str]:  # noqa: ARG002 - nobody judges by when a job began
+        """There are no stamps."""
+        return set()
 
     def _note(self, job_id: str, receipt: str, outcome: Outcome) -> None:  # noqa: ARG002 - one mark for every outcome
         self.settled.add((job_id, receipt))

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import psycopg
 import redis
@@ -125,20 +126,30 @@ class Redis:
 
 
 class Postgres:
-    """An empty database of a server; its clock is its own, so what it compares with it is made older.
+    """An empty schema of a database; its server's clock is its own, so what is compared with it is made older.
 
-    The store finds what `tables` made, and comes by `store_url` where another way leads to it.
+    The store finds what `tables` made, and comes by `store_url` where another way leads to it. `url` is for others, who
+    look into the schema first.
     """
 
-    def __init__(self, url: str, *, tables: str = "", store_url: str = "") -> None:
-        self.url = url
-        self._store_url = store_url or url
+    def __init__(self, url: str, *, tables: str = "", store_url: str = "", schema: str = "public") -> None:
+        self._schema = schema
+        self._tables = tables
+        own = schema != "public"
+        self.url = f"{url}?options={quote(f'-c search_path={sql.Identifier(schema).as_string()}')}" if own else url
+        self.store_url = store_url or (f"{url}?schema={quote(schema)}" if own else url)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(tables.encode())
 
+    def begin(self, connection: "psycopg.Connection[Any]") -> None:
+        """Be empty once more."""
+        schema = sql.Identifier(self._schema)
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}").format(schema))
+        connection.execute(self._tables.encode())
+
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
-        store = make_store(self._store_url, SystemClock())
+        store = make_store(self.store_url, SystemClock())
         try:
             await store.open()
             yield store

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import PgBouncer
-from tests.stores.elixir_tables import elixir_table
+from tests.stores.elixir_tables import NEWEST, elixir_table
 from tests.stores.oban_py_table import OBAN_PY_TABLE
 from tests.stores.places import Postgres, Redis, SqliteFile, SqliteMemory
 from treadle.testing.conformance import CHECKS, Check
@@ -44,6 +44,18 @@ def test_postgresql_behind_pgbouncer(
 @each_check
 def test_postgresql_with_the_table_of_oban(check: Check, postgres_url: str) -> None:
     asyncio.run(check(Postgres(postgres_url)))
+
+
+@pytest.mark.chaos
+@each_check
+def test_postgresql_with_the_table_of_elixirs_migrations(check: Check, postgres_url: str) -> None:
+    asyncio.run(check(Postgres(postgres_url, tables=elixir_table(NEWEST))))
+
+
+@pytest.mark.chaos
+@each_check
+def test_postgresql_in_a_schema_of_its_own(check: Check, postgres_url: str) -> None:
+    asyncio.run(check(Postgres(postgres_url, schema="Jobs-2")))
 
 
 # What depends on the states that a table has.

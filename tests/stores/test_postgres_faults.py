@@ -12,6 +12,8 @@ import pytest
 from tests.postgres import PostgresServer
 from tests.postgres_proxy import PostgresProxy
 from tests.servers import until
+from tests.stores.elixir_tables import NEWEST, elixir_table
+from tests.stores.oban_py_table import OBAN_PY_TABLE
 from tests.stores.places import Postgres
 from tests.stores.scripts import run
 from treadle.core.outcomes import COMPLETED, Completed, Outcome, Released, Retried, SetAside, Snoozed
@@ -27,6 +29,8 @@ CLAIM = b"SKIP LOCKED"
 COMPLETE = b"SET state = 'completed'"
 SETTLE = b"'snoozed'"
 
+TABLES = {"oban-py": OBAN_PY_TABLE, "elixir": elixir_table(NEWEST)}
+
 EVERY_BACKEND = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
 
 
@@ -41,9 +45,24 @@ def on(place: Postgres, story: Callable[[Bench], Awaitable[T]]) -> T:
 
 
 @pytest.fixture
-def behind(postgres_url: str, postgres_proxy: PostgresProxy) -> Postgres:
-    """The database by way of the proxy."""
-    return Postgres(postgres_url, store_url=postgres_proxy.url)
+def behind(request: pytest.FixtureRequest, postgres_url: str, postgres_proxy: PostgresProxy) -> Postgres:
+    """The database by way of the proxy, with whose tables the parameter says."""
+    whose = getattr(request, "param", "")
+    if whose == "schema":
+        return Postgres(postgres_url, store_url=f"{postgres_proxy.url}&schema=Jobs-2", schema="Jobs-2")
+    return Postgres(postgres_url, store_url=postgres_proxy.url, tables=TABLES.get(whose, ""))
+
+
+WAYS = [
+    pytest.param("", "", id="plain"),
+    pytest.param("", "oban-py", id="oban-py"),
+    pytest.param("", "elixir", id="elixir", marks=pytest.mark.chaos),
+    pytest.param("", "schema", id="schema", marks=pytest.mark.chaos),
+]
+each_table = pytest.mark.parametrize(("postgres_proxy", "behind"), WAYS, indirect=True)
+each_way = pytest.mark.parametrize(
+    ("postgres_proxy", "behind"), [*WAYS, pytest.param("pgbouncer", "", id="pgbouncer")], indirect=True
+)
 
 
 @contextmanager
@@ -61,6 +80,7 @@ def failing_inserts(url: str, code: str, times: int) -> Iterator[None]:
         connection.execute("DROP TRIGGER fail ON oban_jobs")
 
 
+@each_way
 @pytest.mark.parametrize("matching", [DRAW, INSERT], ids=["the ids", "the jobs"])
 @pytest.mark.parametrize("blocking", [False, True], ids=["async", "blocking"])
 def test_an_insert_whose_reply_is_lost_makes_no_second_job(
@@ -76,12 +96,10 @@ def test_an_insert_whose_reply_is_lost_makes_no_second_job(
     on(behind, story)
 
 
-def test_an_insert_that_nobody_confirms_names_its_ids(
-    behind: Postgres, postgres_url: str, postgres_proxy: PostgresProxy
-) -> None:
+def test_an_insert_that_nobody_confirms_names_its_ids(behind: Postgres, postgres_proxy: PostgresProxy) -> None:
     async def story(bench: Bench) -> tuple[str, ...]:
         await bench.put()
-        with psycopg.connect(postgres_url) as other:
+        with psycopg.connect(behind.url) as other:
             # The insert is sent, and waits: its reply falls into the hole.
             other.execute("LOCK TABLE oban_jobs IN SHARE ROW EXCLUSIVE MODE")
             inserting = asyncio.ensure_future(bench.put(2))
@@ -94,11 +112,12 @@ def test_an_insert_that_nobody_confirms_names_its_ids(
         return caught.value.ids
 
     told = on(behind, story)
-    with psycopg.connect(postgres_url) as other:
+    with psycopg.connect(behind.url) as other:
         found = [str(row[0]) for row in other.execute("SELECT id FROM oban_jobs ORDER BY id").fetchall()]
     assert list(told) == found[1:]
 
 
+@each_table
 def test_a_claim_whose_reply_is_lost_is_held(behind: Postgres, postgres_proxy: PostgresProxy) -> None:
     async def story(bench: Bench) -> None:
         inserted = await bench.put(3)
@@ -112,6 +131,7 @@ def test_a_claim_whose_reply_is_lost_is_held(behind: Postgres, postgres_proxy: P
     on(behind, story)
 
 
+@each_table
 @pytest.mark.parametrize(
     ("outcome", "matching"),
     [
@@ -133,6 +153,31 @@ def test_a_settlement_whose_reply_is_lost_is_known_when_it_is_sent_again(
         with pytest.raises(StoreUnavailable):
             await bench.end(claims, outcome)
         assert await bench.end(claims, outcome) == ["repeated"] * 2
+
+    on(behind, story)
+
+
+@pytest.mark.parametrize("postgres_proxy", ["pgbouncer"], indirect=True)
+def test_behind_pgbouncer_the_reply_of_every_commit_is_lost_and_nothing_doubles(
+    behind: Postgres, postgres_proxy: PostgresProxy
+) -> None:
+    async def story(bench: Bench) -> None:
+        postgres_proxy.cut_reply(matching=b"COMMIT")
+        inserted = await bench.put(2)
+        postgres_proxy.cut_reply(matching=b"COMMIT")
+        inserted += await bench.put(2)
+        assert postgres_proxy.cuts == 2
+        postgres_proxy.cut_reply(matching=b"COMMIT")
+        with pytest.raises(StoreUnavailable):
+            await bench.take()
+        held = list(await bench.store.held(OWNER))
+        assert ids(held) == inserted
+        for claims, outcome in ((held[:2], COMPLETED), (held[2:], Retried(60, FAILURE))):
+            postgres_proxy.cut_reply(matching=b"COMMIT")
+            with pytest.raises(StoreUnavailable):
+                await bench.end(claims, outcome)
+            assert await bench.end(claims, outcome) == ["repeated"] * 2
+        assert await bench.number(State.COMPLETED) == await bench.number(State.RETRYABLE) == 2
 
     on(behind, story)
 

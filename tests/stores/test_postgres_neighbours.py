@@ -166,6 +166,18 @@ def test_what_others_run_is_neither_rescued_nor_stamped(postgres_url: str) -> No
     play(postgres_url, story)
 
 
+def test_what_the_dead_ran_is_not_stamped_though_the_server_started_within_their_lease(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        day = 86_400.0
+        dead = await Bench(scene.store, OTHER).enroll(day)
+        await dead.put()
+        await dead.take()
+        await scene.place.elapse(2 * day)
+        assert await scene.store.restamp(1.0) == 0
+
+    play(postgres_url, story)
+
+
 @pytest.mark.parametrize("state", ["completed", "discarded", "cancelled"])
 def test_what_others_ran_is_not_pruned(state: str, postgres_url: str) -> None:
     async def story(scene: Scene) -> None:

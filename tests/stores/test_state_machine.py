@@ -1,147 +1,33 @@
 """A store beside a plain model, driven by chance: nothing is lost, nothing is applied twice, no fence lets through."""
 
 from pathlib import Path
-from typing import ClassVar
 
-import psycopg
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.stores.machine import StoreMachine
-from tests.stores.model import Model, RedisModel
-from tests.stores.places import (
-    FOREIGN_CANCEL,
-    NOON,
-    ManualClock,
-    Postgres,
-    SqliteFile,
-    beside,
-    make_older,
-    move_time,
-    take_away,
-)
-from tests.stores.redis_desk import peer
-from treadle.stores.redis import RedisStore
-from treadle.stores.sqlite import SqliteStore
-from treadle.stores.url import make_store
-from treadle.supervise.clock import SystemClock
-from treadle.testing.checks.bench import LendingPlace
+from tests.postgres import PgBouncer
+from tests.stores.elixir_tables import NEWEST, elixir_table
+from tests.stores.machine.stores import PostgresMachine, RedisMachine, SqliteMachine
+from tests.stores.oban_py_table import OBAN_PY_TABLE
+from tests.stores.places import Postgres
 
-
-class SqliteMachine(StoreMachine):
-    """A file of its own, and a clock that stands until it is moved."""
-
-    folder: ClassVar[Path]
-
-    def __init__(self) -> None:
-        self.place = SqliteFile(self.folder)
-        Path(self.place.path).unlink(missing_ok=True)
-        self.clock = ManualClock()
-        model = Model(self.clock.now(), self.clock.steady())
-        super().__init__(SqliteStore(self.place.path, clock=self.clock, sync="normal"), model)
-
-    def place_that_lends(self) -> LendingPlace:
-        return self.place
-
-    def move(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        self.model.now += seconds
-        self.model.steady += seconds
-
-    def step(self, seconds: float) -> None:
-        self.clock.step(seconds)
-        self.model.now += seconds
-
-    def delete_owner(self, owner: str) -> None:
-        beside(self.place, "DELETE FROM treadle_owners WHERE owner = ?", (owner,))
-
-    def meddle(self, job_id: str) -> None:
-        self.model.cancel_outside(job_id)
-        beside(self.place, FOREIGN_CANCEL, (job_id,))
-
-    def hand_out(self, job_id: str) -> None:
-        self.model.hand_out(job_id)
-        beside(self.place, "UPDATE oban_jobs SET state = 'available' WHERE id = ?", (job_id,))
-
-
-class RedisMachine(StoreMachine):
-    """A database of its own. The server's one clock judges leases and due times alike."""
-
-    model: RedisModel
-    url: ClassVar[str]
-
-    def __init__(self) -> None:
-        self.peer = peer(self.url)
-        self.peer.flushdb()
-        super().__init__(RedisStore(self.url, clock=SystemClock()), RedisModel(NOON, NOON))
-
-    def teardown(self) -> None:
-        super().teardown()
-        self.peer.close()
-
-    def move(self, seconds: float) -> None:
-        move_time(self.peer, seconds)
-        self.model.now += seconds
-        self.model.steady += seconds
-
-    step = move
-
-    def delete_owner(self, owner: str) -> None:
-        assert self.peer.zrem("treadle:owners", owner) == 1
-
-    def meddle(self, job_id: str) -> None:
-        self.model.delete_outside(job_id)
-        take_away(self.peer, job_id)
-
-    def hand_out(self, job_id: str) -> None:
-        self.model.hand_out(job_id)
-        for payload in take_away(self.peer, job_id):
-            self.peer.rpush(f"queue:{self.queue}", payload)
-
-
-class PostgresMachine(StoreMachine):
-    """A database of its own. The server's one clock judges leases and due times alike."""
-
-    place: ClassVar[Postgres]
-
-    def __init__(self) -> None:
-        self.peer = psycopg.connect(self.place.url, autocommit=True)
-        self.peer.execute("DROP SCHEMA public CASCADE")
-        super().__init__(make_store(self.place.url, SystemClock()), Model(NOON, NOON))
-
-    def teardown(self) -> None:
-        super().teardown()
-        self.peer.close()
-
-    def place_that_lends(self) -> LendingPlace:
-        return self.place
-
-    def move(self, seconds: float) -> None:
-        make_older(self.peer, seconds)
-        self.model.now += seconds
-        self.model.steady += seconds
-
-    step = move
-
-    def delete_owner(self, owner: str) -> None:
-        self.peer.execute("DELETE FROM treadle_owners WHERE owner = %s", (owner,))
-
-    def meddle(self, job_id: str) -> None:
-        self.model.cancel_outside(job_id)
-        self.peer.execute(FOREIGN_CANCEL.replace("?", "%s").encode(), (job_id,))
-
-    def hand_out(self, job_id: str) -> None:
-        self.model.hand_out(job_id)
-        self.peer.execute("UPDATE oban_jobs SET state = 'available' WHERE id = %s", (job_id,))
-
+pytestmark = pytest.mark.timeout(600)
 
 EACH_RUN = settings(max_examples=60, stateful_step_count=40, deadline=None)
 # A server answers after a round trip, a file at once.
 ON_A_SERVER = settings(EACH_RUN, max_examples=30)
+# The same store on another table, or by another way.
+each_number = pytest.mark.parametrize("examples", [5, pytest.param(60, marks=pytest.mark.chaos)])
 
 
-@pytest.mark.timeout(300)
+def play(on: Postgres, examples: int) -> None:
+    class Machine(PostgresMachine):
+        place = on
+
+    run_state_machine_as_test(Machine, settings=settings(EACH_RUN, max_examples=examples))
+
+
 def test_sqlite_does_what_the_model_does(tmp_path: Path) -> None:
     class Machine(SqliteMachine):
         folder = tmp_path
@@ -149,7 +35,6 @@ def test_sqlite_does_what_the_model_does(tmp_path: Path) -> None:
     run_state_machine_as_test(Machine, settings=EACH_RUN)
 
 
-@pytest.mark.timeout(300)
 def test_redis_does_what_the_model_does(redis_url: str) -> None:
     class Machine(RedisMachine):
         url = redis_url
@@ -157,9 +42,23 @@ def test_redis_does_what_the_model_does(redis_url: str) -> None:
     run_state_machine_as_test(Machine, settings=ON_A_SERVER)
 
 
-@pytest.mark.timeout(300)
 def test_postgresql_does_what_the_model_does(postgres_url: str) -> None:
-    class Machine(PostgresMachine):
-        place = Postgres(postgres_url)
+    play(Postgres(postgres_url), ON_A_SERVER.max_examples)
 
-    run_state_machine_as_test(Machine, settings=ON_A_SERVER)
+
+@each_number
+def test_postgresql_behind_pgbouncer_does_so(
+    postgres_url: str, postgres_database: str, pgbouncer: PgBouncer, examples: int
+) -> None:
+    play(Postgres(postgres_url, store_url=pgbouncer.url_of(postgres_database)), examples)
+
+
+@each_number
+@pytest.mark.parametrize("tables", [OBAN_PY_TABLE, elixir_table(NEWEST)], ids=["oban-py", "elixir"])
+def test_postgresql_on_a_table_that_others_made_does_so(postgres_url: str, tables: str, examples: int) -> None:
+    play(Postgres(postgres_url, tables=tables), examples)
+
+
+@each_number
+def test_postgresql_in_a_schema_of_its_own_does_so(postgres_url: str, examples: int) -> None:
+    play(Postgres(postgres_url, schema="Jobs-2"), examples)
