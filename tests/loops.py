@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextvars import Context
-from typing import TypeVarTuple
+from typing import Any, TypeVarTuple
 
 Ts = TypeVarTuple("Ts")
 
@@ -34,3 +34,19 @@ class CountingLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Handle:
         self.woken += 1
         return super().call_soon_threadsafe(callback, *args, context=context)
+
+
+class CancellingLoop(asyncio.SelectorEventLoop):
+    """Cancels a task when the loop begins to wait for a socket for the n-th time."""
+
+    def __init__(self, nth: int) -> None:
+        super().__init__()
+        self.task: asyncio.Task[Any] | None = None
+        self._left = nth
+
+    def add_reader(self, fd: Any, callback: Callable[[*Ts], Any], *args: *Ts) -> None:  # noqa: ANN401 - what has a descriptor
+        super().add_reader(fd, callback, *args)
+        if self.task is not None:
+            self._left -= 1
+            if not self._left:
+                self.task.cancel()

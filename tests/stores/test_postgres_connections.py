@@ -2,53 +2,31 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from urllib.parse import quote
+from functools import partial
 
 import psycopg
 import pytest
 
+from tests.loops import CancellingLoop
 from tests.postgres import PostgresServer
-from tests.servers import until, wait_until
+from tests.servers import wait_until
 from treadle.core.job import NewJob
 from treadle.errors import StoreError
 from treadle.stores.contract import Store
-from treadle.stores.postgres_connection import Server, server_at
-from treadle.stores.postgres_transactions import PostgresOpened, open_async
+from treadle.stores.postgres_connection import server_at
+from treadle.stores.postgres_transactions import open_async
 from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock
 
 JOB = NewJob(name="work", queue="default", args=b"{}", max_attempts=1)
 OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = %s"
-# A transaction with these waits at its first statement for those that write.
-DEFERRED = {
-    "default_transaction_isolation": "serializable",
-    "default_transaction_read_only": "on",
-    "default_transaction_deferrable": "on",
-}
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'relation'"
 
 
 def number(other: "psycopg.Connection[tuple[int]]") -> int:
     """How many connections there are beside this one."""
     [(count,)] = other.execute(OTHERS).fetchall()
     return count
-
-
-def waiting(url: str, **settings: str) -> Server:
-    """The server as one on which the transaction of a job waits at its begin."""
-    options = quote(" ".join(f"-c {name}={value}" for name, value in {**DEFERRED, **settings}.items()))
-    return server_at(f"{url}?target_session_attrs=any&options={options}", "public", url, pooled=None)
-
-
-@contextmanager
-def writing(url: str) -> "Iterator[psycopg.Connection[tuple[int]]]":
-    """What such a transaction waits for; a connection that looks on."""
-    with psycopg.connect(url) as busy, psycopg.connect(url, autocommit=True) as other:
-        busy.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
-        busy.execute("SELECT pg_current_xact_id()")
-        yield other
 
 
 def opened(url: str) -> Store:
@@ -80,7 +58,7 @@ def test_one_that_a_thread_enqueues_on_while_the_store_is_closed_is_closed_when_
         locking.execute("LOCK TABLE oban_jobs IN SHARE ROW EXCLUSIVE MODE")
         thread = threading.Thread(target=store.insert_now, args=([JOB],))
         thread.start()
-        wait_until(lambda: other.execute(WAITING, ("relation",)).fetchall(), what="the insert waits")
+        wait_until(lambda: other.execute(WAITING).fetchall(), what="the insert waits")
         store.close()
         locking.rollback()
         thread.join()
@@ -88,24 +66,26 @@ def test_one_that_a_thread_enqueues_on_while_the_store_is_closed_is_closed_when_
         assert other.execute("SELECT count(*) FROM oban_jobs").fetchall() == [(1,)]
 
 
-def test_the_transaction_of_a_job_that_is_cancelled_while_it_begins_is_closed(postgres_url: str) -> None:
-    async def story(other: "psycopg.Connection[tuple[int]]") -> None:
-        opening = asyncio.ensure_future(open_async(waiting(postgres_url)))
-        await until(lambda: other.execute(WAITING, ("SafeSnapshot",)).fetchall(), what="the transaction begins")
-        opening.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await opening
-        await until(lambda: number(other) == 1, what="only the connection that writes is open")
+def test_the_transaction_of_a_job_that_is_cancelled_whenever_while_it_begins_is_closed(postgres_url: str) -> None:
+    server = server_at(postgres_url, "public", postgres_url, pooled=None)
 
-    with writing(postgres_url) as other:
-        asyncio.run(story(other))
+    async def story(loop: CancellingLoop) -> bool:
+        """Whether it was cancelled."""
+        loop.task = asyncio.ensure_future(open_async(server))
+        await asyncio.wait([loop.task])
+        # Its error would keep alive what psycopg was about to connect.
+        task, loop.task = loop.task, None
+        if task.cancelled():
+            return True
+        await task.result().rollback()
+        return False
 
-
-def test_the_transaction_of_a_job_that_cannot_begin_is_closed(postgres_url: str) -> None:
-    server = waiting(postgres_url, statement_timeout="100")
-    with writing(postgres_url) as other:
-        with pytest.raises(StoreError) as blocking:
-            PostgresOpened(server)
-        with pytest.raises(StoreError) as looping:
-            asyncio.run(open_async(server))
-        wait_until(lambda: number(other) == 1, what=f"nothing else is open after {blocking.value}, {looping.value}")
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        for nth in range(1, 100):
+            with asyncio.Runner(loop_factory=partial(CancellingLoop, nth)) as runner:
+                loop = runner.get_loop()
+                assert isinstance(loop, CancellingLoop)
+                if not runner.run(story(loop)):
+                    break
+            wait_until(lambda: number(other) == 0, what=f"it is closed when it is cancelled at its wait number {nth}")
+        assert nth > 2, "it waits for the server as it connects, and again when it begins"
