@@ -31,6 +31,7 @@ from treadle.errors import ArgumentError, StoreError
 from treadle.stores.claim import Settlement
 from treadle.stores.job_query import JobQuery
 from treadle.stores.postgres_hints import Hints
+from treadle.stores.postgres_jobs import EXACT
 from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock
 from treadle.testing.checks.bench import FAILURE, LONG, OWNER, SHORT, Bench, ids
@@ -479,3 +480,25 @@ def test_the_arguments_of_a_large_job_at_hand_are_not_read_again(postgres_url: s
         assert (await bench.store.held(OWNER))[0].key == name
 
     on(Postgres(postgres_url), story)
+
+
+def test_very_many_jobs_are_estimated_and_few_of_them_counted(postgres_url: str) -> None:
+    async def story(bench: Bench) -> None:
+        # One row a page: as much to read as for thirty times as many jobs.
+        beside(place, "ALTER TABLE oban_jobs SET (fillfactor = 10)")
+        beside(
+            place,
+            "INSERT INTO oban_jobs (worker, queue, state, meta) "
+            "SELECT 'work', queue, state::oban_job_state, jsonb_build_object('pad', repeat('x', 700)) "
+            "FROM (VALUES ('a', 'available', 13000), ('a', 'completed', 13000), ('b', 'completed', 9999)) "
+            "AS kinds(queue, state, number), generate_series(1, number)",
+        )
+        assert beside(place, "SELECT pg_relation_size('oban_jobs')")[0][0] > EXACT
+        counts = await bench.store.counts()
+        assert counts.keys() == {"a", "b"}
+        assert counts["b"] == {State.COMPLETED: 9_999}
+        assert counts["a"].keys() == {State.AVAILABLE, State.COMPLETED}
+        assert all(10_000 <= number < 16_000 for number in counts["a"].values())
+
+    place = Postgres(postgres_url)
+    on(place, story)

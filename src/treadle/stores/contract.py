@@ -170,7 +170,7 @@ class Inspects(Protocol):
     async def counts(self) -> Mapping[str, Mapping[State, int]]:
         """Queue → state → number of jobs; ANY_QUEUE stands for a queue that is not told. Always quick.
 
-        States that a store does not keep are missing.
+        States that a store does not keep are missing. Of a million jobs, what is over 10,000 may be estimated.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Jobs on PostgreSQL as services and people see them: stage, prune, count, act, results."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from treadle.core.states import FINAL, State
 from treadle.stores.erlang import returned
@@ -12,6 +12,15 @@ from treadle.stores.postgres_query import PostgresTable
 from treadle.stores.shapes import TableShape
 from treadle.stores.sql_search import Where
 from treadle.stores.views import Result, Work
+
+EXACT = 256 << 20
+"""Bytes of a table, about a million rows, up to which all are counted; it takes some tenths of a second."""
+
+COUNTED = 10_000
+"""So many of a queue and state are counted in a larger one; how many more there are is estimated."""
+
+# Bytes of such a table that are read for it, here and there.
+_SAMPLE = 32 << 20
 
 
 def open_tables(session: Session) -> TableShape:
@@ -35,13 +44,21 @@ def prune(session: Session, older_than: Mapping[State, float], limit: int) -> in
 
 
 def counts(session: Session) -> dict[str, dict[State, int]]:
-    """Queue → state → number. States that no version known here writes are left out."""
+    """Queue → state → number, estimated where there are many. States that no version known here writes are left out."""
+    size: int = session.row("size")[0]
+    rows = session.rows("counts") if size <= EXACT else _estimated(session, size)
     found: dict[str, dict[State, int]] = {}
-    for queue, text, number in session.rows("counts"):
+    for queue, text, number in rows:
         state = state_of(text)
         if state is not None:
             found.setdefault(queue, {})[state] = number
     return found
+
+
+def _estimated(session: Session, size: int) -> list[Any]:
+    with session.together():
+        session.rows("by_index")
+        return session.rows("counts_large", {"most": COUNTED, "share": 100 * _SAMPLE / size}, prepare=False)
 
 
 def work(session: Session, owners: Sequence[str], queues: Sequence[str]) -> Work:

@@ -73,7 +73,7 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
 class Work(msgspec.Struct, frozen=True):
     """What is left for a drain, seen at one moment: available jobs, whether these owners hold any, and who else does.
 
-    Jobs of paused queues are not left for it.
+    Jobs of paused queues are not left for it. A store that has to count `available` may stop at 1,000.
 
     `others` maps every other owner that holds claims to a number that its next beat raises.
     """
