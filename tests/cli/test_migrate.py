@@ -38,6 +38,14 @@ def test_up_makes_every_table_and_down_takes_treadles_own_away(shell: Shell, url
     assert tables(postgres_url) == OBANS
 
 
+@pytest.mark.parametrize("words", [("jobs", "list"), ("doctor",)])
+def test_who_only_looks_makes_no_tables(shell: Shell, url: str, postgres_url: str, words: tuple[str, ...]) -> None:
+    done = shell.run(*words, "--url", url)
+    assert done.returncode == 1
+    assert f"expected the store {url} to exist, got no table oban_jobs in the schema private" in done.stderr
+    assert tables(postgres_url) == frozenset()
+
+
 def test_status_tells_a_program_what_stands_there(shell: Shell, url: str) -> None:
     lacking = shell.run("migrate", "status", "--json", "--url", url)
     assert lacking.returncode == 1

@@ -13,7 +13,7 @@ from treadle.app.treadle import Treadle
 from treadle.core.query_parser import asks
 from treadle.errors import ConfigError, TreadleError
 from treadle.stores.contract import Store
-from treadle.stores.url import sqlite_file
+from treadle.stores.url import is_postgres, mask, postgres_place, sqlite_file
 
 T = TypeVar("T")
 
@@ -56,12 +56,11 @@ def user_code() -> Iterator[None]:
 def on_store(app: Treadle, step: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
     """Run a step on the app's store, opened before it and closed after it.
 
-    Raises ConfigError for an SQLite file that is not there, unless it may be made: who looks at a store by a mistyped
-    name must not find it empty.
+    Raises ConfigError for an SQLite file or tables of PostgreSQL that are not there, unless they may be made: who looks
+    at a store by a mistyped name must not find it empty.
     """
-    file = None if create else sqlite_file(app.url)
-    if file is not None and file.parent.is_dir() and not file.exists():
-        raise ConfigError(f"expected the store {file} to exist, got no such file: the first enqueue or worker makes it")
+    if not create:
+        _refuse_missing(app.url)
 
     async def run() -> T:
         try:
@@ -73,3 +72,14 @@ def on_store(app: Treadle, step: Callable[[Store], Awaitable[T]], *, create: boo
         return asyncio.run(run())
     finally:
         app.close()
+
+
+def _refuse_missing(url: str) -> None:
+    file = sqlite_file(url)
+    if file is not None and file.parent.is_dir() and not file.exists():
+        raise ConfigError(f"expected the store {file} to exist, got no such file: the first enqueue or worker makes it")
+    if is_postgres(url):
+        bare, schema = postgres_place(url)
+        from treadle.stores import migrations  # noqa: PLC0415 - a driver, which other stores do without
+
+        migrations.check_there(bare, schema, mask(url))

@@ -12,7 +12,7 @@ from importlib.resources import files
 import psycopg
 from psycopg import sql
 
-from treadle.errors import StoreError
+from treadle.errors import ConfigError, StoreError
 from treadle.stores.oban import check_schema
 from treadle.stores.postgres_errors import translated, unreachable
 from treadle.stores.shapes import Connection, Look, look
@@ -27,13 +27,13 @@ def latest() -> int:
 
 
 @contextmanager
-def connected(url: str, where: str) -> Iterator[Connection]:
+def connected(url: str, where: str, timeout: int = 5) -> Iterator[Connection]:
     """A connection for these functions to the server that a URL of libpq's names; `where` is the masked URL.
 
     Raises StoreError, also for what the server refuses within.
     """
     try:
-        connection = psycopg.connect(url, autocommit=True, connect_timeout=5, application_name="treadle migrate")
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=timeout, application_name="treadle migrate")
     except psycopg.Error as error:
         raise unreachable(error, where) from error
     try:
@@ -41,6 +41,16 @@ def connected(url: str, where: str) -> Iterator[Connection]:
             yield connection
     except psycopg.Error as error:
         raise translated(error, where) from error
+
+
+def check_there(url: str, schema: str, where: str) -> None:
+    """Raise ConfigError where a schema has no table of jobs yet, and StoreError where that cannot be seen."""
+    with connected(url, where, timeout=2) as connection:
+        if not look(connection, schema).jobs_exist:
+            raise ConfigError(
+                f"expected the store {where} to exist, got no table oban_jobs in the schema {schema}: the first "
+                f"enqueue or worker makes it, or treadle migrate up"
+            )
 
 
 def install(connection: Connection, schema: str) -> Look:

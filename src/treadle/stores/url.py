@@ -138,6 +138,11 @@ def anchored(url: str, folder: Callable[[], Path]) -> str:
     return f"sqlite:///{path}{'?' if parts.query else ''}{parts.query}"
 
 
+def is_postgres(url: str) -> bool:
+    """Whether it names a store of PostgreSQL."""
+    return isinstance(_parse(url), _PostgresServer)
+
+
 def postgres_place(url: str) -> tuple[str, str]:
     """The URL for libpq and the schema. Raises ConfigError where the store is another, or its extra is missing."""
     place = _parse(url)
