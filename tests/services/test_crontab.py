@@ -179,6 +179,25 @@ def test_a_clock_that_is_set_back_fires_nothing_twice(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_an_entry_that_a_clock_holds_up_which_was_set_back_is_told_of_once(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        node = scene.node(scene.entry())
+        await node.step()
+        scene.clock.step(60)
+        for seconds in (0, -30, -3_600, 5):
+            scene.clock.step(seconds)
+            await node.step()
+        [warned] = [event.text for event in scene.heard if isinstance(event, StoreWarning)]
+        assert 'the cron entry "report" does not tick: its last tick, 2026-' in warned
+        await scene.store.pause_cron("report", paused=True)
+        await scene.store.pause_cron("report", paused=False)
+        scene.clock.step(60)
+        await node.step()
+        assert await scene.inserted() == ["report"] * 2
+
+    play(tmp_path, story)
+
+
 @pytest.mark.parametrize("declared", [0, 1])
 def test_a_crontab_costs_a_look_each_half_minute_and_where_code_has_one_a_note_each_minute(
     tmp_path: Path, declared: int

@@ -17,8 +17,8 @@ LATE = 60.0
 MOST = 1_000
 """The most ticks that are caught up together: the latest of them."""
 
-# A last tick that lies farther ahead than this was fired by a clock that had gone wrong and was set right.
-_AHEAD = 86_400.0
+AHEAD = 86_400.0
+"""A last tick that lies farther ahead than this was fired by a clock that had gone wrong and was set right."""
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ def ticks_of(entry: CronEntry) -> CronTicks:
 def due(row: CronRow, now: float) -> Due | None:
     """What has to be done about an entry at this moment; None where it has nothing due. Raises ConfigError."""
     entry, last = row.entry, row.last_tick
-    if last > now + _AHEAD:
+    if last > now + AHEAD:
         return Due(Firing(entry.name, last, int(now)))
     ticks = ticks_of(entry)
     fresh = ticks.latest(max(last, now - LATE), now, MOST)

@@ -11,7 +11,7 @@ from math import inf
 from treadle.core.controls import CRONTAB
 from treadle.core.cron_entry import CronEntry
 from treadle.errors import ArgumentError, ConfigError, StoreError, StoreFull, StoreUnavailable
-from treadle.features.cron import due, ticks_here, ticks_of
+from treadle.features.cron import AHEAD, LATE, due, ticks_here, ticks_of
 from treadle.hooks.events import CronFired, CronMissed, Events, JobConflicted, StoreWarning
 from treadle.stores.ticks import CronRow, Crontab, Ticks
 from treadle.supervise.periodic import OnError, Periodic
@@ -57,6 +57,13 @@ class Ticker:
 
     async def _tick(self, row: CronRow, now: float) -> float:
         """Fire an entry if it is due; when it is due next. One that cannot be holds up no other."""
+        if LATE < row.last_tick - now <= AHEAD:
+            at = datetime.fromtimestamp(row.last_tick, UTC)
+            self._tell(
+                row.entry.name,
+                f"its last tick, {at:%Y-%m-%d %H:%M:%S} UTC, lies ahead of the store's clock, which was set back: it "
+                f"goes on from there; to begin now, pause and resume it",
+            )
         try:
             await self._fire(row, now)
             upcoming = ticks_of(row.entry).next_after(now)
