@@ -2,10 +2,15 @@
 
 import json
 import re
+import signal
+import sqlite3
+from contextlib import closing
 
+import psutil
 import pytest
 
-from tests.cli.conftest import IN_A_TERMINAL, SHOP, Held, Shell
+from tests.cli.conftest import IN_A_TERMINAL, LIMIT, SHOP, Held, Shell
+from tests.servers import wait_until
 
 
 def test_jobs_are_listed_newest_first(shell: Shell) -> None:
@@ -159,6 +164,18 @@ def test_delete_removes_jobs_and_leaves_running_ones(shell: Shell, held: Held) -
     assert (done.returncode, done.stdout) == (1, "1 job deleted\n")
     assert done.stderr == f"treadle: could not delete: {running} (executing)\n"
     assert list(shell.states()) == [running]
+
+
+def test_an_action_that_is_interrupted_says_that_what_was_done_stays_done(shell: Shell) -> None:
+    shell.enqueue("greet", '["Ann"]')
+    with closing(sqlite3.connect(shell.folder / "jobs.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        running = shell.start("jobs", "cancel", "name:*", "--yes")
+        files = psutil.Process(running.process.pid).open_files
+        wait_until(lambda: any(file.path.endswith("jobs.db") for file in files()), LIMIT, "it waits for the file")
+        running.send(signal.SIGINT)
+    assert running.ends() == 130
+    assert running.log == "\ntreadle: interrupted: what was cancelled until then stays so\n"
 
 
 def test_a_limit_takes_the_newest(shell: Shell) -> None:

@@ -122,9 +122,9 @@ def _act(  # noqa: PLR0913 - each is an option of the command line
         return missing(would.missing) if would.missing else Exit.OK
     try:
         done = on_store(target, lambda store: _apply(store, action, query, limited=limit is not None))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         click.echo(f"\ntreadle: interrupted: what was {PAST[action]} until then stays so", err=True)
-        raise
+        raise click.Abort from error
     return _tell(done, as_json=as_json)
 
 
