@@ -12,7 +12,7 @@ from treadle.core.cron_entry import CronEntry
 from treadle.core.states import State
 from treadle.core.uniqueness import Arguments, Unique, Uniqueness
 from treadle.hooks.events import CronFired, CronMissed, Event, Events, JobConflicted, StoreWarning
-from treadle.services.crontab import DECLARE_EVERY, EVERY, Ticker, crontab
+from treadle.services.crontab import DECLARE_EVERY, EVERY, Ticker, crontab, told
 from treadle.stores.contract import Store
 from treadle.stores.job_query import JobQuery
 from treadle.testing.checks.bench import Bench
@@ -241,6 +241,17 @@ def test_the_service_waits_for_the_tick_and_not_much_longer(tmp_path: Path) -> N
         await service.stop()
 
     play(tmp_path, story)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_no_tick_is_a_second_late_however_far_ahead_it_was_and_few_looks_are_needed(chance: float) -> None:
+    for tenths in range(1, 3_000):
+        left, looks = tenths / 10, 0
+        while left > 1e-9:
+            left -= min(told(left), EVERY) * (1 - 0.1 * chance)
+            looks += 1
+        assert left > -1
+        assert looks <= 2 + tenths / 10 / (0.9 * EVERY)
 
 
 def _fail(name: str, error: Exception) -> None:

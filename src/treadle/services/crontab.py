@@ -21,6 +21,8 @@ EVERY = 30.0
 
 DECLARE_EVERY = 60.0
 
+_NEAR = 5.0
+
 
 class Ticker:
     """Fires what is due, whoever else does so too; `entries` are those that this app's code declares.
@@ -104,7 +106,14 @@ def crontab(
     ticker = Ticker(store, events, entries)
 
     async def step() -> float:
-        # A Periodic waits up to a tenth less than it is told; too early would be to look twice.
-        return await ticker.step() / 0.9
+        return told(await ticker.step())
 
     return Periodic(CRONTAB, step, every=EVERY, jitter=jitter, on_error=on_error)
+
+
+def told(seconds: float) -> float:
+    """What a Periodic, which waits up to a tenth less than it is told, is told where the next tick is so far ahead.
+
+    Near a tick, enough not to come before it and look twice; from afar, not so much that it could come a second late.
+    """
+    return seconds / 0.9 if seconds <= _NEAR else seconds
