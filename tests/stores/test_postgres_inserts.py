@@ -12,6 +12,7 @@ import pytest
 from tests.postgres_proxy import PostgresProxy
 from tests.servers import until
 from tests.stores.places import NOON, ManualClock
+from treadle.core.clock import Clock
 from treadle.core.job import NewJob
 from treadle.core.uniqueness import Unique, Uniqueness
 from treadle.errors import StoreError
@@ -31,7 +32,7 @@ def new(**given: Any) -> NewJob:
 
 
 @asynccontextmanager
-async def opened(url: str, clock: ManualClock | None = None) -> AsyncIterator[Store]:
+async def opened(url: str, clock: Clock | None = None) -> AsyncIterator[Store]:
     """A store whose clock stands, so that no id grows old while the machine is busy."""
     store = make_store(url, clock or ManualClock())
     try:

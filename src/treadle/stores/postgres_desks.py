@@ -2,12 +2,13 @@
 
 Three connections at most serve the loops of a process, each on a thread of its own: claims, settlements and beats on
 one, inserts on another, all else on the third. Up to eight more serve threads that enqueue. One more hears what others
-tell, once somebody waits for it.
+tell, once somebody waits for it, and one tells of inserts that came too fast to tell of each.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from queue import Empty, LifoQueue
+from threading import Lock
 from typing import Concatenate, ParamSpec, TypeVar
 
 from treadle.core.clock import Clock
@@ -20,6 +21,7 @@ from treadle.stores.postgres_hearing import Signals, listener_of
 from treadle.stores.postgres_hints import Hints
 from treadle.stores.postgres_inserts import PATIENCE, Inserts
 from treadle.stores.postgres_lent import LentInserts, identity
+from treadle.stores.postgres_notices import Notices
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,16 +47,26 @@ class Desks:
         self.inserting = Desk("treadle-postgres-insert", server, self.bell.ring)
         self.back = Desk("treadle-postgres-back", server, self._changed_behind)
         self.threads = Seats(server)
+        self._telling, self._turn = Seat(server), Lock()
         own_now = partial(self.threads.call, lambda seat: seat.run(identity))
-        self.inserts = Inserts(clock)
+        self.notices = Notices(clock, self._tell)
+        self.inserts = Inserts(clock, self.notices)
         self.lent = LentInserts(server, own_now, partial(self.back.run, identity), self.inserts.ids)
         self.signals = Signals()
         self.listener = listener_of(server, self.bell, self.threads.call, clock, self.signals)
 
     def close(self) -> None:
         """End the threads and close the connections."""
+        self.notices.close()
+        with self._turn:
+            self._telling.close()
         for desk in (self.listener, self.front, self.inserting, self.back, self.threads):
             desk.close()
+
+    def _tell(self, queues: Sequence[str]) -> None:
+        # A connection for this alone: it must not wait until no thread enqueues.
+        with self._turn:
+            self._telling.run(lambda session: session.rows("tell", {"queues": queues}))
 
     def _changed_behind(self) -> None:
         """Jobs may have come back where claims do not look first."""

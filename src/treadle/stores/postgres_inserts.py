@@ -5,7 +5,7 @@ its jobs stands there already says that all do.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from threading import Event, Lock
 from typing import TypeVar
@@ -18,6 +18,7 @@ from treadle.errors import StoreError, StoreFull, StoreUnavailable, Unconfirmed,
 from treadle.stores import postgres_unique as unique
 from treadle.stores.postgres_connection import Seat, Session
 from treadle.stores.postgres_ids import Ids
+from treadle.stores.postgres_notices import Notices
 from treadle.stores.postgres_rows import copy, pages, put
 
 # Seconds after which a caller is told that the store is away.
@@ -67,9 +68,10 @@ class Wish:
 class Inserts:
     """Of one store object; thread-safe."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, notices: Notices) -> None:
         self.ids = Ids(clock)
         self._clock = clock
+        self._notices = notices
         self._wishes: deque[Wish] = deque()
         self._lock = Lock()
 
@@ -95,7 +97,8 @@ class Inserts:
 
     def now(self, seat: Seat, jobs: Sequence[NewJob]) -> list[Inserted]:
         """Insert on the calling thread."""
-        return _Insert(jobs, self.ids, self._clock).run(seat)
+        with self._notices.sparing(jobs) as silent:
+            return _Insert(jobs, self.ids, self._clock, silent).run(seat)
 
     def _next_wishes(self) -> list[Wish]:
         """Unique jobs go alone: they may have to wait for others' transactions."""
@@ -132,10 +135,11 @@ class Inserts:
 class _Insert:
     """It knows its ids as soon as they are drawn, and is repeated with them until a deadline."""
 
-    def __init__(self, jobs: Sequence[NewJob], ids: Ids, clock: Clock) -> None:
+    def __init__(self, jobs: Sequence[NewJob], ids: Ids, clock: Clock, silent: Collection[str]) -> None:
         self._jobs = jobs
         self._ids = ids
         self._clock = clock
+        self._silent = silent
         self._end = clock.steady() + PATIENCE
         self._drawn: list[int] = []
         self._sent = False
@@ -186,15 +190,15 @@ class _Insert:
         rows = list(zip(self._drawn, self._jobs, strict=True))
         if len(rows) >= _COPIED and all(job.at is None and not job.delay for job in self._jobs):
             with session.together():
-                copy(session, rows)
+                copy(session, rows, silent=self._silent)
             return
         parts = list(pages(rows))
         if len(parts) == 1:
-            self._ids.give(put(session, rows, self._ids.ahead(len(rows))))
+            self._ids.give(put(session, rows, self._ids.ahead(len(rows)), silent=self._silent))
             return
         with session.together():
             for page in parts:
-                put(session, page)
+                put(session, page, silent=self._silent)
 
     def _with_unique(self, session: Session, *, again: bool) -> list[Inserted]:
         with session.together():
@@ -204,7 +208,7 @@ class _Insert:
                 raise UniqueUndecided(_undecided(self._jobs)) from error
             self._sent = True
             done = unique.before(session, self._jobs, self._drawn) if again else None
-            return done or _put_unique(session, self._jobs, self._drawn)
+            return done or _put_unique(session, self._jobs, self._drawn, self._silent)
 
 
 def _shared_out(wishes: Sequence[Wish], given: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -223,10 +227,12 @@ def _undecided(jobs: Sequence[NewJob]) -> str:
     )
 
 
-def _put_unique(session: Session, jobs: Sequence[NewJob], ids: Sequence[int]) -> list[Inserted]:
+def _put_unique(
+    session: Session, jobs: Sequence[NewJob], ids: Sequence[int], silent: Collection[str] = ()
+) -> list[Inserted]:
     """Insert those that are not one too many; their keys are taken."""
     planned = unique.plan(session, jobs, ids)
     for page in pages([(job_id, job) for job_id, job, _ in planned.jobs]):
-        put(session, page)
+        put(session, page, silent=silent)
     unique.keep(session, planned)
     return list(planned.answers)

@@ -1,6 +1,6 @@
 """Jobs on their way into PostgreSQL's table: what it can keep, and the two ways to send them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -84,18 +84,18 @@ def _check_text(text: str, where: str) -> None:
         ) from error
 
 
-def put(session: Session, rows: Sequence[Numbered], ahead: int = 0) -> list[int]:
-    """Insert these; so many ids for later ones."""
+def put(session: Session, rows: Sequence[Numbered], ahead: int = 0, *, silent: Collection[str] = ()) -> list[int]:
+    """Insert these; so many ids for later ones. Silent queues are not told of."""
     text = _encode([_row(job_id, job) for job_id, job in rows]).decode()
-    ids: list[int] = session.row("insert", {"jobs": text, "ahead": ahead})[1]
+    ids: list[int] = session.row("insert", {"jobs": text, "ahead": ahead, "silent": list(silent)})[1]
     return ids
 
 
-def copy(session: Session, rows: Sequence[Numbered]) -> None:
-    """Insert these, none of which waits for its time, within a transaction."""
+def copy(session: Session, rows: Sequence[Numbered], *, silent: Collection[str]) -> None:
+    """Insert these, none of which waits for its time, within a transaction. Silent queues are not told of."""
     for page in pages(rows):
         session.copy("copy", (_columns(job_id, job) for job_id, job in page))
-    session.rows("tell", {"queues": sorted({job.queue for _, job in rows})})
+    session.rows("tell", {"queues": sorted({job.queue for _, job in rows}.difference(silent))})
 
 
 def _columns(job_id: int, job: NewJob) -> tuple[Any, ...]:

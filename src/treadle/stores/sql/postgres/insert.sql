@@ -1,5 +1,5 @@
 -- The ids were drawn before, so what is sent again meets its own rows, and fails. Who waits is told in the same
--- transaction. Ids for the next insert come with the answer.
+-- transaction, but for queues that are told of later. Ids for the next insert come with the answer.
 WITH given AS (
   SELECT g.*, timezone('UTC', now()) AS now,
     coalesce(timezone('UTC', to_timestamp(g.at)), timezone('UTC', now()) + make_interval(secs => coalesce(g.delay, 0))) AS due
@@ -17,7 +17,7 @@ put AS (
 ),
 told AS (
   SELECT pg_notify('{channel}', json_build_object('queue', queue)::text)
-  FROM (SELECT DISTINCT queue FROM put WHERE state = 'available') AS waiting
+  FROM (SELECT DISTINCT queue FROM put WHERE state = 'available' AND queue <> ALL (%(silent)s::text[])) AS waiting
 )
 SELECT (SELECT count(*) FROM told), ARRAY(
   SELECT nextval((SELECT pg_get_serial_sequence('{schema}.oban_jobs', 'id'))::regclass) FROM generate_series(1, %(ahead)s))
