@@ -55,9 +55,13 @@ class Model:
         return owner in self.owners and self.owners[owner] is None
 
     def running(self, *, foreign: bool = False) -> list[str]:
-        """The jobs that owners run, or foreign nodes."""
+        """The jobs that owners run, or foreign nodes, as they were inserted: a store may draw their ids by chance."""
         lent = {job_id: job for job_id, job in self.jobs.items() if job.state is State.EXECUTING}
-        return sorted(job_id for job_id, job in lent.items() if (job.owner == FOREIGN) is foreign)
+        return [job_id for job_id, job in lent.items() if (job.owner == FOREIGN) is foreign]
+
+    def waiting(self) -> list[str]:
+        """The jobs that a claim may lend, as they were inserted."""
+        return [job_id for job_id, job in self.jobs.items() if job.state is State.AVAILABLE]
 
     def holds_any(self) -> bool:
         """Whether any owner runs a job."""

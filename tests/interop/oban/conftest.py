@@ -10,8 +10,9 @@ from tests.postgres import PostgresServer
 from treadle import Treadle
 from treadle.stores.migrations import connected, install
 
-# The shortest that oban-py's leader takes for dead: what runs longer is safe by its stamp alone.
-RESCUE_AFTER = 1.0
+# What oban-py's leader takes for dead: what runs longer is safe by its stamp alone.
+RESCUE_AFTER = 2.0
+RESTAMP_EVERY = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +27,16 @@ def database(postgres_server: PostgresServer) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def oban(database: Database) -> Iterator[ObanPeer]:
-    """oban-py on the queue `oban`; its lifeline takes whatever ran for a second for dead."""
+    """oban-py on the queues `oban` and `slim`; its lifeline takes whatever ran for two seconds for dead."""
     lifeline = {"interval": 0.2, "rescue_after": RESCUE_AFTER}
-    with ObanPeer(database.url, queues={"oban": 5}, lifeline=lifeline, stager={"interval": 0.2}) as peer:
+    with ObanPeer(database.url, queues={"oban": 5, "slim": 1}, lifeline=lifeline, stager={"interval": 0.2}) as peer:
         yield peer
 
 
 @pytest.fixture(scope="module")
 def node(database: Database) -> Iterator[TreadleNode]:
     """Treadle on the queues `treadle` and `narrow`."""
-    with TreadleNode(database, "--restamp-every", "0.4", "--lease", "6") as node:
+    with TreadleNode(database, "--restamp-every", f"{RESTAMP_EVERY}", "--lease", "6") as node:
         yield node
 
 

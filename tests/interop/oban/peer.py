@@ -12,6 +12,7 @@ from typing import Any
 from oban import Cancel, Job, Oban, Record, Snooze, worker  # type: ignore[import-not-found] # has a Python of its own
 from oban._notifier import decode_payload  # type: ignore[import-not-found] # as above
 from oban._recorded import decode_recorded  # type: ignore[import-not-found] # as above
+from oban._scheduler import register_scheduled  # type: ignore[import-not-found] # as above
 
 POOL: Any = None
 SHOWN = ("id", "state", "errors", "meta", "attempt")
@@ -106,6 +107,7 @@ async def answer(oban: Any, request: dict[str, Any]) -> Any:  # noqa: ANN401 - a
         "recorded": decode_recorded,
         "listen": lambda channels: listen(oban, channels),
         "heard": heard,
+        "schedule": lambda expr: register_scheduled(expr, Echo),
         "leading": lambda: oban.is_leader,
     }
     found = answers[request.pop("do")](**request)

@@ -1,6 +1,8 @@
 """`oban install` and treadle's tables in either order: the same table at the end, and both programs at work."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 
@@ -12,7 +14,7 @@ from tests.postgres import PostgresServer
 from tests.stores.oban_py_table import OBAN_PY_TABLE
 from tests.stores.places import Postgres
 from treadle.stores.alterations import alter, lacks
-from treadle.stores.migrations import connected, install
+from treadle.stores.migrations import connected
 from treadle.stores.shapes import Look, look
 from treadle.testing.checks.bench import Bench
 
@@ -22,8 +24,10 @@ Step = Callable[[str], None]
 
 
 def treadle_migrate(url: str) -> None:
-    with connected(url, url) as connection:
-        install(connection, "public")
+    """What `treadle migrate` does."""
+    subprocess.run(
+        [sys.executable, "-m", "treadle.cli", "migrate", "up", "--url", url], check=True, capture_output=True
+    )
 
 
 def seen(url: str) -> Look:

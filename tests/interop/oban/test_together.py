@@ -53,7 +53,18 @@ def test_what_is_scheduled_waits_for_its_time_on_both_sides(database: Database, 
     assert min(row["waited"] for row in ran) >= 1
 
 
-def test_priorities_of_oban_are_kept(database: Database, oban: ObanPeer) -> None:
+def test_oban_keeps_the_priorities_of_treadle(database: Database, oban: ObanPeer, app: Treadle) -> None:
+    oban.ask("pause", queue="slim")
+    wait_until(lambda: oban.ask("queue", queue="slim")["paused"], what="oban-py has paused the queue")
+    jobs = {number: int(put(app, "peer.Echo", "slim", priority=number).id) for number in (5, 0, 9, 3)}
+    oban.ask("resume", queue="slim")
+    for job_id in jobs.values():
+        database.wait_for(job_id, "completed")
+    order = database.rows("SELECT job_id FROM interop_runs WHERE job_id = ANY (%s) ORDER BY number", [*jobs.values()])
+    assert [row["job_id"] for row in order] == [jobs[number] for number in (0, 3, 5, 9)]
+
+
+def test_treadle_keeps_the_priorities_of_oban(database: Database, oban: ObanPeer) -> None:
     database.rows("INSERT INTO treadle_queues (queue, paused_at) VALUES ('narrow', now())")
     jobs = [oban.enqueue("Ordered", "narrow", {"text": str(number)}, priority=number) for number in (5, 0, 9, 3)]
     database.rows("DELETE FROM treadle_queues")
@@ -129,10 +140,16 @@ def test_each_reads_the_values_that_the_other_recorded(database: Database, oban:
     assert recording.enqueue(value).result(timeout=20) == value
 
 
-def test_a_healthy_long_job_is_not_repeated_by_obans_lifeline(database: Database, oban: ObanPeer) -> None:
+def test_a_healthy_job_of_ten_seconds_is_not_repeated_by_a_lifeline_of_two(database: Database, oban: ObanPeer) -> None:
     assert wait_until(lambda: oban.ask("leading"), what="oban-py leads, and so rescues")
-    job_id = oban.enqueue("Long", "treadle", {"seconds": 4})
+    job_id = oban.enqueue("Long", "treadle", {"seconds": 10})
+    database.wait_for_run(job_id)
+    [unstamped] = database.rows(
+        "INSERT INTO oban_jobs (worker, queue, args, state, attempt, attempted_at, attempted_by) VALUES "
+        "('peer.Echo', 'oban', '{}', 'executing', 1, timezone('UTC', now()), ARRAY['gone:1:x']) RETURNING id"
+    )
     row = database.wait_for(job_id, "completed")
+    assert database.runs(unstamped["id"]) == ["oban-py"], "the lifeline took what nobody stamped"
     assert database.runs(job_id) == ["treadle"]
     assert (row["attempt"], "rescued" in row["meta"]) == (1, False)
 
@@ -150,7 +167,9 @@ def test_a_claim_of_treadles_is_taken_over_and_settled_by_oban(database: Databas
 
 def test_workers_are_shown_to_oban_while_they_live(database: Database, node: TreadleNode, oban: ObanPeer) -> None:
     shown = database.rows("SELECT queue, node, name FROM oban_producers ORDER BY queue")
-    assert [(row["queue"], row["name"]) for row in shown] == [("narrow", "Oban"), ("oban", "Oban"), ("treadle", "Oban")]
+    assert [(row["queue"], row["name"]) for row in shown] == [
+        (queue, "Oban") for queue in ("narrow", "oban", "slim", "treadle")
+    ]
 
 
 def test_oban_reads_every_notice_that_treadle_sends(database: Database, oban: ObanPeer, app: Treadle) -> None:

@@ -79,7 +79,7 @@ class StoreMachine(People):
     @precondition(lambda self: self.shares_rows and self.model.claimable(alone=False))
     @rule(pick=picks)
     def a_foreign_node_claims(self, pick: int) -> None:
-        self.lend_outside(one(sorted(self.model.claimable(alone=False)), pick))
+        self.lend_outside(one(self.model.waiting(), pick))
 
     @precondition(lambda self: self.model.running(foreign=True))
     @rule(pick=picks)
