@@ -6,12 +6,12 @@ from typing import Any, assert_never
 
 from treadle.core import query
 from treadle.core.job import JobView
-from treadle.core.query import Condition, Glob, Kind, Plain, Present, Relation, Test, Text, Than
-from treadle.core.query_match import position, small
+from treadle.core.query import Condition, Glob, Kind, Plain, Present, Test, Text, Than
+from treadle.core.query_match import position
 from treadle.core.states import State
 from treadle.stores.oban import row_id, view_of
 from treadle.stores.postgres_connection import Session
-from treadle.stores.sql_query import Values, condition, filled, text_in, than
+from treadle.stores.sql_query import BEFORE, Dialect, Values, condition, filled, has_text, is_text, text_in, than
 from treadle.stores.sql_search import Rows, Where, Window
 from treadle.stores.statements import statement
 
@@ -23,9 +23,14 @@ _MOMENTS = {
     "ran": "j.attempted_at",
     "finished": "coalesce(j.completed_at, j.discarded_at, j.cancelled_at)",
 }
-_WILD = {"*": "%", "?": "_", "\\%": "\\%", "\\_": "\\_", "\\\\": "\\\\"}
-# What is older than a duration came before an instant.
-_BEFORE: Mapping[Relation, str] = {"=": "=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
+_POSTGRES = Dialect(
+    bound="%({})s",
+    like="LIKE",
+    wild={"*": "%", "?": "_", "\\%": "\\%", "\\_": "\\_", "\\\\": "\\\\"},
+    # By the collation C the letters A to Z alone become small.
+    small='lower({} COLLATE "C")',
+    found="strpos({}, {})",
+)
 
 
 class PostgresTable:
@@ -72,7 +77,7 @@ class PostgresTable:
 
 def where_of(wanted: query.Where) -> Where:
     """A query as a condition on a row `j`; durations count from the server's clock."""
-    values = Values("%({})s")
+    values = Values(_POSTGRES)
     return Where(condition(wanted, partial(_leaf, values)), values.bound)
 
 
@@ -93,35 +98,14 @@ def _leaf(values: Values, asked: Condition) -> str:
             return f"j.{asked.field} {than(test).relation} {values.bind(than(test).value)}"
         case Kind.AGO:
             ago = f"make_interval(secs => {values.bind(float(than(test).value))})"
-            return f"{_MOMENTS[asked.field]} {_BEFORE[than(test).relation]} timezone('UTC', now()) - {ago}"
+            return f"{_MOMENTS[asked.field]} {BEFORE[than(test).relation]} timezone('UTC', now()) - {ago}"
         case Kind.JSON:
             return _json_is(_at(asked, values), test, values)
         case Kind.ANY_TEXT:
-            return filled(_fragment("any_tag"), test=_is("tag", test, values))
+            return filled(_fragment("any_tag"), test=is_text("tag", test, values))
         case Kind.STATE | Kind.TEXT | Kind.PART:
-            compare = _has if asked.about.kind is Kind.PART else _is
+            compare = has_text if asked.about.kind is Kind.PART else is_text
             return compare(_COLUMNS.get(asked.field) or _fragment("latest_error"), test, values)
-
-
-def _is(text: str, test: Test, values: Values) -> str:
-    match test:
-        case Present():
-            return f"{text} IS NOT NULL"
-        case Glob():
-            return f"{text} LIKE {values.bind(_pattern(test.pieces))}"
-        case _:
-            return f"{text} = {values.bind(text_in(test))}"
-
-
-def _has(text: str, test: Test, values: Values) -> str:
-    # By the collation C the letters A to Z alone become small.
-    match test:
-        case Present():
-            return f"{text} IS NOT NULL"
-        case Glob():
-            return f'lower({text} COLLATE "C") LIKE {values.bind(_pattern(["*", *map(small, test.pieces), "*"]))}'
-        case _:
-            return f'strpos(lower({text} COLLATE "C"), {values.bind(small(text_in(test)))}) > 0'
 
 
 def _at(asked: Condition, values: Values) -> str:
@@ -140,7 +124,7 @@ def _json_is(at: str, test: Test, values: Values) -> str:
         case Text(text):
             return f"{at} = to_jsonb({values.bind(text)}::text)"
         case Glob():
-            return f"(jsonb_typeof({at}) = 'string' AND {_is(f'({at} #>> ARRAY[]::text[])', test, values)})"
+            return f"(jsonb_typeof({at}) = 'string' AND {is_text(f'({at} #>> ARRAY[]::text[])', test, values)})"
         case Than(relation, number):
             wanted = f"{values.bind(repr(number))}::text::numeric"
             return f"CASE jsonb_typeof({at}) WHEN 'number' THEN {at}::numeric {relation} {wanted} END"
@@ -151,11 +135,6 @@ def _json_is(at: str, test: Test, values: Values) -> str:
             return f"({as_text} OR {at} = {values.bind(text)}::text::jsonb)"
         case _:
             assert_never(test)
-
-
-def _pattern(pieces: Sequence[str]) -> str:
-    """As LIKE has it."""
-    return "".join(_WILD.get(piece, piece[-1]) for piece in pieces)
 
 
 def _fragment(name: str) -> str:

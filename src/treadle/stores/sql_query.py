@@ -1,25 +1,48 @@
-"""Queries as conditions of SQL: how they are joined; each store says what a single one is."""
+"""Queries as conditions of SQL: how they are joined, and what is asked of texts; the rest each store says itself."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
-from treadle.core.query import And, Condition, Not, Or, Test, Text, Than, Where
+from treadle.core.query import And, Condition, Glob, Not, Or, Present, Relation, Test, Text, Than, Where
+from treadle.core.query_match import small
 
 Leaf = Callable[[Condition], str]
 
+BEFORE: Mapping[Relation, str] = {"=": "=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
+"""What is older than a duration came before an instant."""
+
+
+class Dialect(NamedTuple):
+    """What a database has words of its own for.
+
+    `bound` is how its driver writes a name that is bound, `like` compares a text with a pattern, `wild` are the pieces
+    of a pattern that it writes in other ways than a query, `small` makes the letters A to Z of a text small, and
+    `found` is the place of the second text in the first, from 1, or 0.
+    """
+
+    bound: str
+    like: str
+    wild: Mapping[str, str]
+    small: str
+    found: str
+
+    def pattern(self, pieces: Sequence[str]) -> str:
+        """A pattern as it has them."""
+        return "".join(self.wild.get(piece, piece[-1]) for piece in pieces)
+
 
 class Values:
-    """What a statement binds; `mark` is how its driver writes a name that is bound."""
+    """What a statement of this dialect binds."""
 
-    def __init__(self, mark: str) -> None:
-        self._mark = mark
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
         self._bound: dict[str, Any] = {}
 
     def bind(self, value: object) -> str:
         """How the value is written in the statement."""
         name = f"q{len(self._bound)}"
         self._bound[name] = value
-        return self._mark.format(name)
+        return self.dialect.bound.format(name)
 
     @property
     def bound(self) -> Mapping[str, Any]:
@@ -55,6 +78,30 @@ def filled(text: str, **parts: str) -> str:
     for name, part in parts.items():
         text = text.replace(f"{{{name}}}", part)
     return text
+
+
+def is_text(text: str, test: Test, values: Values) -> str:
+    """Whether a text is there, is like a pattern, or is another."""
+    match test:
+        case Present():
+            return f"{text} IS NOT NULL"
+        case Glob(pieces):
+            return f"{text} {values.dialect.like} {values.bind(values.dialect.pattern(pieces))}"
+        case _:
+            return f"{text} = {values.bind(text_in(test))}"
+
+
+def has_text(text: str, test: Test, values: Values) -> str:
+    """Whether a text is there, or another stands in it, whatever the case of letters."""
+    dialect, smaller = values.dialect, values.dialect.small.format(text)
+    match test:
+        case Present():
+            return f"{text} IS NOT NULL"
+        case Glob(pieces):
+            pattern = dialect.pattern(["*", *map(small, pieces), "*"])
+            return f"{smaller} {dialect.like} {values.bind(pattern)}"
+        case _:
+            return f"{dialect.found.format(smaller, values.bind(small(text_in(test))))} > 0"
 
 
 def text_in(test: Test) -> str:

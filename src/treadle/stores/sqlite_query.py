@@ -7,11 +7,11 @@ from typing import Any, assert_never
 
 from treadle.core import query
 from treadle.core.job import JobView
-from treadle.core.query import Condition, Glob, Kind, Plain, Present, Relation, Test, Text, Than
-from treadle.core.query_match import position, small
+from treadle.core.query import Condition, Glob, Kind, Plain, Present, Test, Text, Than
+from treadle.core.query_match import position
 from treadle.core.states import State
 from treadle.stores.oban import row_id, stamp, view_of
-from treadle.stores.sql_query import Values, condition, filled, text_in, than
+from treadle.stores.sql_query import BEFORE, Dialect, Values, condition, filled, has_text, is_text, text_in, than
 from treadle.stores.sql_search import Rows, Where, Window
 from treadle.stores.sqlite_claims import as_list, as_names
 from treadle.stores.statements import statement
@@ -24,9 +24,14 @@ _MOMENTS: Mapping[str, Sequence[str]] = {
     "ran": ("j.attempted_at",),
     "finished": ("j.completed_at", "j.discarded_at", "j.cancelled_at"),
 }
-_SETS = {f"\\{char}": f"[{char}]" for char in "*?["}
-# What is older than a duration came before an instant.
-_BEFORE: Mapping[Relation, str] = {"=": "=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
+_SQLITE = Dialect(
+    bound=":{}",
+    like="GLOB",
+    # A bracket begins a set of characters.
+    wild={f"\\{char}": f"[{char}]" for char in "*?["},
+    small="lower({})",
+    found="instr({}, {})",
+)
 
 
 class SqliteTable:
@@ -66,7 +71,7 @@ class SqliteTable:
 
 def where_of(wanted: query.Where, now: float) -> Where:
     """A query as a condition on a row `j`."""
-    values = Values(":{}")
+    values = Values(_SQLITE)
     return Where(condition(wanted, partial(_leaf, values, now)), values.bound)
 
 
@@ -92,35 +97,15 @@ def _leaf(values: Values, now: float, asked: Condition) -> str:
         case Kind.JSON:
             return _at_path(asked, values)
         case Kind.ANY_TEXT:
-            return filled(_fragment("any_tag"), test=_is("CAST(tag.value AS TEXT)", test, values))
+            return filled(_fragment("any_tag"), test=is_text("CAST(tag.value AS TEXT)", test, values))
         case Kind.STATE | Kind.TEXT | Kind.PART:
             return _of_text(asked, values)
 
 
 def _of_text(asked: Condition, values: Values) -> str:
     column = _COLUMNS.get(asked.field) or _fragment(_EXPRESSIONS[asked.field])
-    compare = _has if asked.about.kind is Kind.PART else _is
+    compare = has_text if asked.about.kind is Kind.PART else is_text
     return compare(column, asked.test, values)
-
-
-def _is(text: str, test: Test, values: Values) -> str:
-    match test:
-        case Present():
-            return f"{text} IS NOT NULL"
-        case Glob():
-            return f"{text} GLOB {values.bind(_pattern(test.pieces))}"
-        case _:
-            return f"{text} = {values.bind(text_in(test))}"
-
-
-def _has(text: str, test: Test, values: Values) -> str:
-    match test:
-        case Present():
-            return f"{text} IS NOT NULL"
-        case Glob():
-            return f"lower({text}) GLOB {values.bind(_pattern(['*', *map(small, test.pieces), '*']))}"
-        case _:
-            return f"instr(lower({text}), {values.bind(small(text_in(test)))}) > 0"
 
 
 def _compares(number: str, test: Test, values: Values) -> str:
@@ -133,7 +118,7 @@ def _ago(columns: Sequence[str], test: Test, values: Values, now: float) -> str:
     # Any form of an instant that stands in the table, to the millisecond.
     found = ", ".join(f"julianday({column})" for column in columns)
     moment = f"coalesce({found})" if len(columns) > 1 else found
-    return f"{moment} {_BEFORE[wanted.relation]} julianday({values.bind(stamp(now - wanted.value))})"
+    return f"{moment} {BEFORE[wanted.relation]} julianday({values.bind(stamp(now - wanted.value))})"
 
 
 def _at_path(asked: Condition, values: Values) -> str:
@@ -155,7 +140,7 @@ def _json_is(at: str, test: Test, values: Values) -> str:
         case Present():
             return "1 = 1"
         case Text() | Glob():
-            return f"{at}.type = 'text' AND {_is(f'{at}.atom', test, values)}"
+            return f"{at}.type = 'text' AND {is_text(f'{at}.atom', test, values)}"
         case Than():
             return f"{at}.type IN ('integer', 'real') AND {_compares(f'{at}.atom', test, values)}"
         case Plain(text):
@@ -167,11 +152,6 @@ def _json_is(at: str, test: Test, values: Values) -> str:
             return f"({at}.type IN ('integer', 'real') AND {at}.atom = {values.bind(test.number)} OR {as_text})"
         case _:
             assert_never(test)
-
-
-def _pattern(pieces: Sequence[str]) -> str:
-    """As GLOB has it, where a bracket begins a set of characters."""
-    return "".join(_SETS.get(piece, piece[-1]) for piece in pieces)
 
 
 def _fragment(name: str) -> str:
