@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +14,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
-from tests.servers import PORT_ATTEMPTS, SERVER_DEADLINE, ProgramMissingError, end, free_port, wait_until
+from tests.servers import ProgramMissingError, Server
 
 DATABASES = 48  # of a server: one a test, then over again
 USER = "treadle"
@@ -32,23 +33,20 @@ _OPTIONS: dict[str, str | int] = {
 }
 
 
-class PostgresServer:
+class PostgresServer(Server):
     """A PostgreSQL of its own whose superuser is `treadle`, without a password.
 
-    Options are the server's: `PostgresServer(max_connections=20)`. As a context manager it is started on entry, and
-    stopped and removed on exit.
+    Options are the server's: `PostgresServer(max_connections=20)`. What `kill` leaves, as `pg_ctl -m immediate` does,
+    is recovered from its log at the next start.
     """
+
+    stopped_by = signal.SIGINT
+    killed_by = signal.SIGQUIT
 
     def __init__(self, **options: str | int) -> None:
         self.options = _OPTIONS | options
-        self.folder = _folder("treadle-postgres-")
-        self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(_folder("treadle-postgres-"), _account())
         self._handed_out = 0
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return ("127.0.0.1", self.port)
 
     @property
     def url(self) -> str:
@@ -58,29 +56,13 @@ class PostgresServer:
     def url_of(self, database: str) -> str:
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
-    @property
-    def pid(self) -> int:
-        """The server's first process, for SIGSTOP and SIGCONT."""
-        if self._process is None:
-            raise ConnectionError("expected a running server, got one that was stopped or never started")
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
     def start(self) -> Self:
         """Start and wait until it takes connections; a running server is left as it is."""
         if not (self.folder / "PG_VERSION").exists():
             options = ("-U", USER, "-E", "UTF8", "-A", "trust", "-N", "--locale=C")
             command = [_binary("initdb"), "-D", str(self.folder), *options]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **_account())
-        for _ in range(PORT_ATTEMPTS):
-            if self.alive or self._comes_up():
-                return self
-            self._process = None
-            self.port = free_port()
-        raise ChildProcessError(f"expected postgres to start, it wrote:\n{self._log.read_text(errors='replace')}")
+        return super().start()
 
     def run(self, statement: str, *values: object, database: str = "postgres") -> list[Any]:
         """Run one statement on a connection of its own, in autocommit; its rows, if it has any."""
@@ -98,14 +80,6 @@ class PostgresServer:
                 connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
             connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(database))
         return name
-
-    def stop(self) -> None:
-        """End it as an operator does ("fast"); a second call does nothing."""
-        self._end(signal.SIGINT)
-
-    def kill(self) -> None:
-        """End it as `pg_ctl -m immediate` does: what was not written is recovered from its log at the next start."""
-        self._end(signal.SIGQUIT)
 
     def restart(self, *, immediate: bool = False) -> None:
         """Come back on the same port with the same data."""
@@ -126,45 +100,25 @@ class PostgresServer:
         """Make the primary of a standby."""
         self.run("SELECT pg_promote()")
 
-    def close(self) -> None:
-        """End it and remove its folder."""
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def _command(self) -> Sequence[str]:
+        settings = (f"--{name}={value}" for name, value in (self.options | {"port": self.port}).items())
+        return [_binary("postgres"), "-D", str(self.folder), *settings]
 
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    @property
-    def _log(self) -> Path:
-        return self.folder / "server.log"
-
-    def _comes_up(self) -> bool:
-        settings = [f"--{name}={value}" for name, value in (self.options | {"port": self.port}).items()]
-        self._process = _spawn([_binary("postgres"), "-D", str(self.folder), *settings], self._log)
-        wait_until(lambda: _answers(self.url) or not self.alive, SERVER_DEADLINE, "the server answers, or ends")
-        return self.alive
-
-    def _end(self, number: signal.Signals) -> None:
-        process, self._process = self._process, None
-        end(process, number)
+    def _answers(self) -> bool:
+        return _answers(self.url)
 
 
-class PgBouncer:
+class PgBouncer(Server):
     """A PgBouncer in transaction mode in front of a server; it passes every database on."""
 
     def __init__(self, server: PostgresServer) -> None:
-        self.folder = _folder("treadle-pgbouncer-")
-        self.port = free_port()
+        super().__init__(_folder("treadle-pgbouncer-"), _account())
         self._server = server
-        self._process: subprocess.Popen[bytes] | None = None
 
     def url_of(self, database: str) -> str:
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
-    def start(self) -> Self:
+    def _command(self) -> Sequence[str]:
         binary = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
         if binary is None:
             raise ProgramMissingError("expected pgbouncer on PATH, got none: run `make setup`")
@@ -177,20 +131,10 @@ class PgBouncer:
             f"auth_type = trust\nauth_file = {users}\npool_mode = transaction\ndefault_pool_size = 20\n"
             f"max_client_conn = 500\nignore_startup_parameters = extra_float_digits\n"
         )
-        self._process = _spawn([binary, str(settings)], self.folder / "log")
-        wait_until(lambda: _answers(self.url_of("postgres")), SERVER_DEADLINE, "PgBouncer answers")
-        return self
+        return [binary, str(settings)]
 
-    def close(self) -> None:
-        process, self._process = self._process, None
-        end(process, signal.SIGTERM)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+    def _answers(self) -> bool:
+        return _answers(self.url_of("postgres"))
 
 
 def _binary(name: str) -> str:
@@ -227,20 +171,6 @@ def _folder(prefix: str) -> Path:
     if account:
         os.chown(folder, account["user"], account["group"])
     return folder
-
-
-def _spawn(command: list[str], log: Path) -> "subprocess.Popen[bytes]":
-    with log.open("ab") as output:
-        # In a session of its own no Ctrl-C and no kill of a process group meets it by accident.
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=log.parent,
-            start_new_session=True,
-            **_account(),
-        )
 
 
 def _answers(url: str) -> bool:

@@ -12,10 +12,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Self, TypeVar
 
 from tests.resp import call, request
 
@@ -100,40 +102,32 @@ def answer_of(method: str, address: str) -> Any:  # noqa: ANN401 - whatever JSON
         return None
 
 
-# Redis
+# Servers
 
 
-class RedisServer:
-    """A Redis (or Valkey) of its own: loopback, a free port, a temporary folder, by default nothing kept on disk.
+class Server(ABC):
+    """One process on loopback with a free port and a temporary folder.
 
-    Options are the server's, with underscores: `RedisServer(appendonly="yes", maxmemory="4mb")`.
-    As a context manager it is started on entry, and stopped and removed on exit.
+    As a context manager it is started on entry, and ended and removed on exit. `account` says, for `subprocess`, whose
+    process it becomes.
     """
 
-    def __init__(self, **options: str | int) -> None:
-        self.binary = redis_binary()
-        defaults: dict[str, str | int] = {"save": "", "appendonly": "no", "databases": DATABASES}
-        self.options = defaults | options
-        self.folder = Path(tempfile.mkdtemp(prefix="treadle-redis-"))
+    stopped_by: ClassVar = signal.SIGTERM
+    killed_by: ClassVar = signal.SIGKILL
+
+    def __init__(self, folder: Path, account: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self.folder = folder
+        self._account = account
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._handed_out = 0
 
     @property
     def address(self) -> tuple[str, int]:
         return ("127.0.0.1", self.port)
 
     @property
-    def url(self) -> str:
-        """Database 0; `fresh_database` and `url_of` give one that no other test knows."""
-        return self.url_of(0)
-
-    def url_of(self, database: int) -> str:
-        return f"redis://127.0.0.1:{self.port}/{database}"
-
-    @property
     def pid(self) -> int:
-        """The server's process, for SIGSTOP and SIGCONT."""
+        """The server's first process, for SIGSTOP and SIGCONT."""
         if self._process is None:
             raise ConnectionError("expected a running server, got one that was stopped or never started")
         return self._process.pid
@@ -143,13 +137,103 @@ class RedisServer:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> Self:
-        """Start and wait for the answer to PING; a running server is left as it is."""
+        """Start and wait until it answers; a running server is left as it is."""
         for _ in range(PORT_ATTEMPTS):
             if self.alive or self._comes_up():
                 return self
             self._process = None
             self.port = free_port()
-        raise ChildProcessError(f"expected {self.binary} to start, it wrote:\n{self._log.read_text(errors='replace')}")
+        log = self._log.read_text(errors="replace")
+        raise ChildProcessError(f"expected {type(self).__name__} to start, it wrote:\n{log}")
+
+    def stop(self) -> None:
+        """End it as an operator does; a second call does nothing."""
+        self._end(self.stopped_by)
+
+    def kill(self) -> None:
+        """End it as a fault does: what was not on disk is lost."""
+        self._end(self.killed_by)
+
+    def close(self) -> None:
+        """End it and remove its folder."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def _command(self) -> Sequence[str]:
+        """What starts it on `self.port`."""
+
+    @abstractmethod
+    def _answers(self) -> bool:
+        """Whether it is up."""
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "server.log"
+
+    def _comes_up(self) -> bool:
+        with self._log.open("ab") as log:
+            # In a session of its own no Ctrl-C and no kill of a process group meets it by accident.
+            self._process = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+                **self._account,
+            )
+        wait_until(lambda: self._answers() or not self.alive, SERVER_DEADLINE, "the server answers, or ends")
+        return self.alive
+
+    def _end(self, number: signal.Signals) -> None:
+        """End it by this signal, though it were frozen; one that does not end in time is killed."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
+        try:
+            process.wait(SERVER_DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def free_port() -> int:
+    """Find a port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class RedisServer(Server):
+    """A Redis (or Valkey) of its own, which by default keeps nothing on disk.
+
+    Options are the server's, with underscores: `RedisServer(appendonly="yes", maxmemory="4mb")`.
+    """
+
+    def __init__(self, **options: str | int) -> None:
+        self.binary = redis_binary()
+        defaults: dict[str, str | int] = {"save": "", "appendonly": "no", "databases": DATABASES}
+        self.options = defaults | options
+        super().__init__(Path(tempfile.mkdtemp(prefix="treadle-redis-")))
+        self._handed_out = 0
+
+    @property
+    def url(self) -> str:
+        """Database 0; `fresh_database` and `url_of` give one that no other test knows."""
+        return self.url_of(0)
+
+    def url_of(self, database: int) -> str:
+        return f"redis://127.0.0.1:{self.port}/{database}"
 
     def call(self, *parts: str | bytes | float, database: int = 0) -> bytes:
         """Send one command on a connection of its own and return the raw reply (RESP 2)."""
@@ -161,14 +245,6 @@ class RedisServer:
         self._handed_out += 1
         self.call("FLUSHDB", database=number)
         return number
-
-    def stop(self) -> None:
-        """End it by SIGTERM, as an operator does, though it were frozen; a second call does nothing."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it by SIGKILL: what was not on disk is lost."""
-        self._end(signal.SIGKILL)
 
     def restart(self, *, empty: bool = False) -> None:
         """Come back on the same port with the same data, with `empty` without any.
@@ -183,56 +259,16 @@ class RedisServer:
             self.folder.mkdir()
         self.start()
 
-    def close(self) -> None:
-        """End it and remove its folder."""
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    @property
-    def _log(self) -> Path:
-        return self.folder / "server.log"
-
-    def _spawn(self) -> "subprocess.Popen[bytes]":
+    def _command(self) -> Sequence[str]:
         settings = {"bind": "127.0.0.1", "port": self.port, "dir": str(self.folder), **self.options}
-        arguments = [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-        command = [self.binary, *arguments]
-        with self._log.open("ab") as log:
-            # In a session of its own no Ctrl-C and no kill of a process group meets it by accident.
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-
-    def _comes_up(self) -> bool:
-        self._process = self._spawn()
-        wait_until(lambda: self._answers() or not self.alive, SERVER_DEADLINE, "the server answers PING, or ends")
-        return self.alive
+        options = ((f"--{name.replace('_', '-')}", str(value)) for name, value in settings.items())
+        return [self.binary, *(word for option in options for word in option)]
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError):
             # A server that wants a password is up; one that says LOADING is not yet.
             return call(self.address, request("PING"))[0].startswith((b"+PONG", b"-NOAUTH"))
         return False
-
-    def _end(self, number: signal.Signals) -> None:
-        process, self._process = self._process, None
-        end(process, number)
-
-
-def end(process: "subprocess.Popen[bytes] | None", number: signal.Signals) -> None:
-    """End a server's process by this signal, though it were frozen; one that does not end in time is killed."""
-    if process is None:
-        return
-    process.send_signal(number)
-    process.send_signal(signal.SIGCONT)
-    try:
-        process.wait(SERVER_DEADLINE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def redis_binary() -> str:
@@ -241,14 +277,6 @@ def redis_binary() -> str:
         if path := shutil.which(name):
             return path
     raise ProgramMissingError("expected redis-server or valkey-server on PATH, got neither: run `make setup`")
-
-
-def free_port() -> int:
-    """Find a port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 # A wrong clock

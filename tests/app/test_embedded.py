@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,13 +31,6 @@ from treadle.supervise.clock import SystemClock
 
 T = TypeVar("T")
 LONG = 20.0
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Treadle]:
-    app = Treadle(f"sqlite:///{tmp_path}/jobs.db")
-    yield app
-    app.close()
 
 
 @pytest.fixture

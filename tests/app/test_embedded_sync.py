@@ -33,13 +33,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Treadle]:
-    app = Treadle(f"sqlite:///{tmp_path}/jobs.db")
-    yield app
-    app.close()
-
-
-@pytest.fixture
 def double(app: Treadle) -> Registered:
     @app.job(record=True)
     async def double(number: int) -> int:

@@ -5,7 +5,7 @@ import concurrent.futures
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,6 @@ from treadle.hooks.events import JobInserted
 from treadle.hooks.middleware import InsertNext
 from treadle.stores.job_query import JobQuery
 from treadle.supervise.clock import SystemClock
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Treadle]:
-    app = Treadle(f"sqlite:///{tmp_path}/jobs.db")
-    yield app
-    app.close()
 
 
 @pytest.fixture

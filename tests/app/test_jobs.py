@@ -1,7 +1,7 @@
 """Collections of jobs, which an app takes, and jobs that run in other programs."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,6 @@ from treadle.core.states import State
 from treadle.errors import ArgumentError, ConfigError
 from treadle.hooks.events import JobCompleted, JobUnknown
 from treadle.stores.job_query import JobQuery
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Treadle]:
-    app = Treadle(f"sqlite:///{tmp_path}/jobs.db")
-    yield app
-    app.close()
 
 
 def refusal(call: Callable[[], object]) -> str:

@@ -1,7 +1,5 @@
 """Unique jobs as an app has them: handles, options, names, events, the testing kit."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,13 +7,6 @@ import pytest
 from treadle import Treadle, Unique
 from treadle.errors import ConfigError
 from treadle.hooks.events import JobConflicted, JobInserted
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Treadle]:
-    app = Treadle(f"sqlite:///{tmp_path}/jobs.db")
-    yield app
-    app.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from redis import Redis
 
-from tests.interop.ruby import PATIENCE
+from tests.interop.program import PATIENCE
 from tests.servers import wait_until
 
 RAN = "interop:ran"

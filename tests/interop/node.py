@@ -15,7 +15,7 @@ import psutil
 from redis import Redis
 
 from tests.interop.entries import text
-from tests.interop.ruby import PATIENCE, PeerError
+from tests.interop.program import PATIENCE, PeerError
 from tests.servers import wait_until
 from treadle import Treadle
 from treadle.app.registry import Registered

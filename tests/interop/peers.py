@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 from redis import Redis
 
 from tests.interop.entries import text
-from tests.interop.ruby import PATIENCE, PeerError, RubyProgram
+from tests.interop.program import PATIENCE, PeerError, Program
 from tests.servers import wait_until
 
 PROGRAMS = Path(__file__).parent / "sidekiq"
@@ -90,7 +90,7 @@ class SidekiqProcess:
         self.identity = ""
 
     def __enter__(self) -> Self:
-        self._program = RubyProgram(self._argv, self._environment)
+        self._program = Program(self._argv, self._environment)
         self.identity = self._program.boot(lambda: wait_until(self._registered, PATIENCE, "sidekiq's first heartbeat"))
         return self
 
@@ -144,7 +144,7 @@ class SidekiqClient:
         self._environment = {"REDIS_URL": redis_url, **_named(namespace)}
 
     def __enter__(self) -> Self:
-        self._program = RubyProgram(["ruby", str(PROGRAMS / "client.rb")], self._environment, answers=True)
+        self._program = Program(["ruby", str(PROGRAMS / "client.rb")], self._environment, answers=True)
         self.version = self._program.boot(lambda: self._program.answer(str))
         return self
 
@@ -211,7 +211,7 @@ class SidekiqWeb:
         self.port = 0
 
     def __enter__(self) -> Self:
-        self._program = RubyProgram(["ruby", str(PROGRAMS / "web.rb")], self._environment, answers=True)
+        self._program = Program(["ruby", str(PROGRAMS / "web.rb")], self._environment, answers=True)
         self.port = self._program.boot(lambda: self._program.answer(int))
         return self
 

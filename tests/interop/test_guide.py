@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.ruby import PATIENCE
+from tests.interop.program import PATIENCE
 from tests.servers import ProgramMissingError, wait_until
 
 pytestmark = pytest.mark.interop

@@ -19,7 +19,7 @@ from tests.interop.entries import (
     wait_until_started,
 )
 from tests.interop.peers import SidekiqClient, SidekiqProcess, SidekiqWeb
-from tests.interop.ruby import PeerError
+from tests.interop.program import PeerError
 from tests.servers import wait_until
 
 pytestmark = pytest.mark.interop

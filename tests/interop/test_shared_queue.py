@@ -22,7 +22,7 @@ from tests.interop.entries import (
 )
 from tests.interop.node import TreadleProcess, external
 from tests.interop.peers import SidekiqClient, SidekiqProcess
-from tests.interop.ruby import PeerError
+from tests.interop.program import PeerError
 from tests.servers import wait_until
 from treadle import Treadle
 

@@ -8,6 +8,7 @@ import pytest
 from tests.postgres import USER, PostgresServer
 from tests.postgres_proxy import PostgresProxy
 from tests.reliability.bench import LIMIT, Bench
+from tests.reliability.faults import crash, hang_up, lose_replies, repeated_only_near
 from tests.servers import wait_until
 from treadle.runtime.plan import Plan
 
@@ -15,6 +16,11 @@ on_postgresql = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 
 # Seconds of claims and completions that a crash of the server may take back: 3 x wal_writer_delay, and one to spare.
 UNWRITTEN = 1.6
+
+EVERY_BACKEND = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 
 # What a statement says → the jobs that make a worker send it; those that come again wait for the stager.
 STATEMENTS = {
@@ -39,50 +45,14 @@ def test_the_reply_of_every_statement_of_a_worker_is_lost_and_no_job_runs_twice(
     bench: Bench, url: str, postgres_proxy: PostgresProxy, rounds: int
 ) -> None:
     through = "&".join([postgres_proxy.url, *url.split("?")[1:]])
-    node = bench.start(Plan(lease=3.0, concurrency=4), TREADLE_URL=through).works()
-    children, number = node.children, 0
-    for text in [*STATEMENTS] * rounds:
-        number = _cut(bench, postgres_proxy, text, number)
-    bench.done(number)
-    assert node.children == children
-    for event in ("ChildDied", "ChildKilled", "OwnersRescued", "WorkerFenced", "ClaimLost"):
-        assert bench.book.events(event) == []
-    assert node.stops() == 0
-    failed = [line.what for line in bench.book.of("X")]
-    assert len(failed) == len(set(failed))
-    bench.accounted(number, faults=len(failed))
-
-
-def _cut(bench: Bench, proxy: PostgresProxy, text: bytes, number: int) -> int:
-    """Feed jobs of every kind until a reply to this statement was lost; the number of the next job."""
-    before = proxy.cuts
-    proxy.cut_reply(matching=text)
-    began = bench.book.now
-    while proxy.cuts == before:
-        assert bench.book.now < began + 10, f"{text!r} is sent"
-        bench.enqueue(*(bench.new(job, number=number + place) for place, job in enumerate(STATEMENTS[text])))
-        number += len(STATEMENTS[text])
-        bench.done(number)
-    return number
+    lose_replies(bench, postgres_proxy, through, STATEMENTS, rounds)
 
 
 @on_postgresql
 @pytest.mark.parametrize("jobs", [1_000, pytest.param(5_000, marks=pytest.mark.chaos)])
 def test_backends_ended_five_times_a_second_cost_no_job(bench: Bench, postgres_url: str, jobs: int) -> None:
-    node = bench.start(Plan(lease=5.0, processes=2)).works(2)
     with psycopg.connect(postgres_url, autocommit=True) as other:
-        for start in range(0, jobs, 100):
-            bench.fill("tick", range(start, start + 100), seconds=0.02)
-            other.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-            began = bench.book.now
-            wait_until(lambda began=began: bench.book.now > began + 0.2, 2, "a fifth of a second passes")  # type: ignore[misc]
-    bench.done(jobs)
-    assert node.stops() == 0
-    assert bench.book.events("WorkerFenced") == bench.book.events("ChildDied") == []
-    bench.accounted(jobs)
+        hang_up(bench, jobs, lambda: other.execute(EVERY_BACKEND))
 
 
 @on_postgresql
@@ -92,25 +62,9 @@ def test_a_server_that_crashes_repeats_only_what_it_heard_last_and_takes_nobody_
 ) -> None:
     server, jobs = start_postgres(), 400 * (times + 2)
     bench.move(server.url_of(server.fresh_database()))
-    bench.fill("tick", range(jobs), seconds=0.01)
-    node = bench.start(Plan(lease=3.0)).works()
-    crashes = []
-    for turn in range(1, times + 1):
-        bench.done(400 * turn)
-        crashes.append(bench.book.now)
-        server.restart(immediate=True)
-        up = bench.book.now
-        wait_until(lambda up=up: bench.book.of("S")[-1].at > up, LIMIT, "jobs run again")  # type: ignore[misc]
-    bench.done(jobs)
-    assert node.stops() == 0
+    crashes = crash(bench, server, times, jobs, lease=3.0, within=LIMIT)
     assert bench.book.events("OwnersRescued") == bench.book.events("WorkerFenced") == []
-    late = {
-        int(line.what)
-        for line in (*bench.book.of("S"), *bench.book.of("D"))
-        if any(crash - UNWRITTEN <= line.at <= crash + 1 for crash in crashes)
-    }
-    assert {job for job, runs in bench.book.runs.items() if runs > 1} <= late
-    bench.accounted(jobs, faults=len(late))
+    repeated_only_near(bench, jobs, crashes, UNWRITTEN)
 
 
 @on_postgresql

@@ -6,6 +6,7 @@ import pytest
 
 from tests.proxy import CutProxy
 from tests.reliability.bench import LIMIT, Bench, Running
+from tests.reliability.faults import crash, hang_up, lose_replies, repeated_only_near
 from tests.servers import RedisServer, wait_until
 from treadle import Treadle
 from treadle.runtime.plan import Plan
@@ -17,10 +18,15 @@ pytestmark = pytest.mark.parametrize("url", ["redis"], indirect=True)
 # redis aof.c, flushAppendOnlyFile.
 UNWRITTEN = 3.0
 
-# Script → the jobs that make a worker call it; those that come again wait for the stager, up to a second.
+# What a call of a script says → the jobs that make a worker call it; those that come again wait for the stager, up to a
+# second.
 SCRIPTS = {
-    **dict.fromkeys(("claim", "complete", "finish", "held", "report", "beat", "fence"), ("tick", "remember")),
-    **dict.fromkeys(("postpone", "stage", "due"), ("tick", "fail_once", "nap_once")),
+    script(name).digest: jobs
+    for names, jobs in (
+        (("claim", "complete", "finish", "held", "report", "beat", "fence"), ("tick", "remember")),
+        (("postpone", "stage", "due"), ("tick", "fail_once", "nap_once")),
+    )
+    for name in names
 }
 
 
@@ -28,31 +34,7 @@ SCRIPTS = {
 def test_the_reply_of_every_call_of_a_worker_is_lost_and_no_job_runs_twice(
     bench: Bench, redis_proxy: CutProxy, rounds: int
 ) -> None:
-    node = bench.start(Plan(lease=3.0, concurrency=4), TREADLE_URL=redis_proxy.url).works()
-    children, number = node.children, 0
-    for name in [*SCRIPTS] * rounds:
-        number = _cut(bench, redis_proxy, name, number)
-    bench.done(number)
-    assert node.children == children
-    for event in ("ChildDied", "ChildKilled", "OwnersRescued", "StoreReset", "WorkerFenced", "ClaimLost"):
-        assert bench.book.events(event) == []
-    assert node.stops() == 0
-    failed = [line.what for line in bench.book.of("X")]
-    assert len(failed) == len(set(failed))
-    bench.accounted(number, faults=len(failed))
-
-
-def _cut(bench: Bench, proxy: CutProxy, name: str, number: int) -> int:
-    """Feed jobs of every kind until a reply to this script was lost; the number of the next job."""
-    before = proxy.cuts
-    proxy.cut_reply(matching=script(name).digest)
-    began = bench.book.now
-    while proxy.cuts == before:
-        assert bench.book.now < began + 10, f"{name} is called"
-        bench.enqueue(*(bench.new(job, number=number + place) for place, job in enumerate(SCRIPTS[name])))
-        number += len(SCRIPTS[name])
-        bench.done(number)
-    return number
+    lose_replies(bench, redis_proxy, redis_proxy.url, SCRIPTS, rounds)
 
 
 def test_the_reply_of_every_insert_is_lost_and_no_job_doubles(bench: Bench, redis_proxy: CutProxy) -> None:
@@ -89,16 +71,7 @@ def test_claims_whose_reply_fell_into_a_black_hole_run_within_two_beats_of_its_e
 
 
 def test_clients_killed_five_times_a_second_cost_no_job(bench: Bench, redis_server: RedisServer) -> None:
-    node = bench.start(Plan(lease=5.0, processes=2)).works(2)
-    for start in range(0, 2000, 100):
-        bench.fill("tick", range(start, start + 100), seconds=0.02)
-        redis_server.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        began = bench.book.now
-        wait_until(lambda began=began: bench.book.now > began + 0.2, 2, "a fifth of a second passes")  # type: ignore[misc]
-    bench.done(2000)
-    assert node.stops() == 0
-    assert bench.book.events("WorkerFenced") == bench.book.events("ChildDied") == []
-    bench.accounted(2000)
+    hang_up(bench, 2000, lambda: redis_server.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
 
 
 def test_scripts_flushed_under_load_are_loaded_again(bench: Bench, redis_server: RedisServer) -> None:
@@ -116,8 +89,9 @@ def test_scripts_flushed_under_load_are_loaded_again(bench: Bench, redis_server:
 def test_a_redis_killed_and_restarted_with_its_log_loses_nothing(
     bench: Bench, start_redis: Callable[..., RedisServer], times: int
 ) -> None:
-    jobs = 600 * (times + 2)
-    _kill_redis(bench, start_redis(appendonly="yes", appendfsync="always"), times, jobs)
+    server, jobs = start_redis(appendonly="yes", appendfsync="always"), 600 * (times + 2)
+    bench.move(server.url)
+    crash(bench, server, times, jobs, lease=5.0, within=5.0)
     bench.accounted(jobs)
 
 
@@ -125,33 +99,10 @@ def test_a_redis_killed_and_restarted_with_its_log_loses_nothing(
 def test_a_redis_that_syncs_its_log_each_second_repeats_only_what_it_heard_last(
     bench: Bench, start_redis: Callable[..., RedisServer], times: int
 ) -> None:
-    jobs = 600 * (times + 2)
-    kills = _kill_redis(bench, start_redis(appendonly="yes", appendfsync="everysec"), times, jobs)
-    late = {
-        int(line.what)
-        for line in (*bench.book.of("S"), *bench.book.of("D"))
-        if any(kill - UNWRITTEN <= line.at <= kill + 1 for kill in kills)
-    }
-    assert {job for job, runs in bench.book.runs.items() if runs > 1} <= late
-    bench.accounted(jobs, faults=len(late))
-
-
-def _kill_redis(bench: Bench, server: RedisServer, times: int, jobs: int) -> list[float]:
-    """Kill the server under a node that works on so many jobs, restart it, come to the end; when it was killed."""
-    bench.move(server.url_of(0))
-    bench.fill("tick", range(jobs), seconds=0.01)
-    node = bench.start(Plan(lease=5.0)).works()
-    kills = []
-    for turn in range(1, times + 1):
-        bench.done(600 * turn)
-        server.kill()
-        kills.append(bench.book.now)
-        server.restart()
-        up = bench.book.now
-        wait_until(lambda up=up: bench.book.of("S")[-1].at > up, 5, "jobs run within 5 s of the restart")  # type: ignore[misc]
-    bench.done(jobs)
-    assert node.stops() == 0
-    return kills
+    server, jobs = start_redis(appendonly="yes", appendfsync="everysec"), 600 * (times + 2)
+    bench.move(server.url)
+    crashes = crash(bench, server, times, jobs, lease=5.0, within=5.0)
+    repeated_only_near(bench, jobs, crashes, UNWRITTEN)
 
 
 def test_a_redis_that_comes_back_empty_is_one_warning_and_no_crash(

@@ -20,6 +20,7 @@ from treadle.hooks.middleware import AroundPerform
 from treadle.runtime.attempt import Attempt
 from treadle.runtime.handler import Handler, OnDiscard
 from treadle.runtime.page import new_page
+from treadle.runtime.runners import LoopRunners
 from treadle.runtime.setting import Setting
 from treadle.runtime.slots import Group, Slots
 from treadle.runtime.worker import Worker
@@ -62,6 +63,11 @@ def handler_of(function: Callable[..., Any], *, on_discard: Sequence[OnDiscard] 
     )
 
 
+async def noop() -> str:
+    """A job."""
+    return "done"
+
+
 def attempt_of(function: Callable[..., Any], *args: Any, **options: Any) -> Attempt:
     """An attempt of this function, claimed from nowhere."""
     handler = handler_of(function, **options)
@@ -95,6 +101,17 @@ class Replies:
             while len(self.got) < count:
                 self._changed.clear()
                 await self._changed.wait()
+
+
+def runners_of(limit: int, replies: Replies, begin: Callable[[Attempt], bool] = lambda _: True) -> LoopRunners:
+    """Runners of so many bare functions at once."""
+    return LoopRunners(limit, begin=begin, body=_body_of, done=replies)
+
+
+def _body_of(attempt: Attempt) -> Awaitable[object]:
+    args, kwargs = attempt.handler.signature.load(attempt.claim.job.args)
+    body: Awaitable[object] = attempt.handler.function(*args, **kwargs)
+    return body
 
 
 class Desk:
@@ -212,3 +229,15 @@ def play(story: Callable[[Desk], Awaitable[T]], path: str = ":memory:") -> T:
 def run(story: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a story that needs no desk."""
     return asyncio.run(story())
+
+
+def perform(function: Callable[..., Any], **options: Any) -> JobView:
+    """The job when one attempt of this function has ended."""
+
+    async def story(desk: Desk) -> JobView:
+        (job_id,) = await desk.put(desk.job(function, **options))
+        async with desk.working():
+            await desk.until_ended(1)
+        return await desk.view(job_id)
+
+    return play(story)

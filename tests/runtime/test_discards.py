@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.runtime.desk import OWNER, Desk, play
+from tests.runtime.desk import OWNER, Desk, perform, play
 from tests.servers import until
 from treadle import Cancel, Job, current_job
 from treadle.core.job import JobView
@@ -30,18 +30,6 @@ def failing(error: BaseException, *, is_async: bool) -> Callable[[], Any]:
         raise error
 
     return later if is_async else now
-
-
-def perform(function: Callable[..., Any], **options: Any) -> JobView:
-    """The job when one attempt of this function has ended."""
-
-    async def story(desk: Desk) -> JobView:
-        (job_id,) = await desk.put(desk.job(function, **options))
-        async with desk.working():
-            await desk.until_ended(1)
-        return await desk.view(job_id)
-
-    return play(story)
 
 
 @on_either

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import pytest
 
-from tests.runtime.desk import Desk, play, run
+from tests.runtime.desk import Desk, perform, play, run
 from tests.servers import until
 from treadle import Inject, Job, Snooze, current_job
 from treadle.core.job import JobView
@@ -37,18 +37,6 @@ def job_of(provider: Callable[..., Any], body: Callable[[Any], Any], *, is_async
         return body(value)
 
     return later if is_async else now
-
-
-def perform(function: Callable[..., Any], **options: Any) -> JobView:
-    """The job when one attempt of this function has ended."""
-
-    async def story(desk: Desk) -> JobView:
-        (job_id,) = await desk.put(desk.job(function, **options))
-        async with desk.working():
-            await desk.until_ended(1)
-        return await desk.view(job_id)
-
-    return play(story)
 
 
 def error_of(view: JobView) -> str:

@@ -7,27 +7,11 @@ from typing import NoReturn
 
 import pytest
 
-from tests.runtime.desk import Replies, attempt_of, run
+from tests.runtime.desk import Replies, attempt_of, noop, run, runners_of
 from treadle.errors import ConfigError
 from treadle.hooks.current import current_job
-from treadle.runtime.attempt import Attempt
-from treadle.runtime.runners import LoopRunners
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
-
-
-def body_of(attempt: Attempt) -> Awaitable[object]:
-    args, kwargs = attempt.handler.signature.load(attempt.claim.job.args)
-    body: Awaitable[object] = attempt.handler.function(*args, **kwargs)
-    return body
-
-
-def runners_of(limit: int, replies: Replies, begin: Callable[[Attempt], bool] = lambda _: True) -> LoopRunners:
-    return LoopRunners(limit, begin=begin, body=body_of, done=replies)
-
-
-async def noop() -> str:
-    return "done"
 
 
 def test_values_and_errors_are_handed_on() -> None:

@@ -1,25 +1,9 @@
 """A coroutine job that is stopped, abandoned or taken back; and nobody else is."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
-from tests.runtime.desk import Replies, attempt_of, run
-from treadle.runtime.attempt import Attempt, Stop
-from treadle.runtime.runners import LoopRunners
-
-
-def body_of(attempt: Attempt) -> Awaitable[object]:
-    args, kwargs = attempt.handler.signature.load(attempt.claim.job.args)
-    body: Awaitable[object] = attempt.handler.function(*args, **kwargs)
-    return body
-
-
-def runners_of(limit: int, replies: Replies, begin: Callable[[Attempt], bool] = lambda _: True) -> LoopRunners:
-    return LoopRunners(limit, begin=begin, body=body_of, done=replies)
-
-
-async def noop() -> str:
-    return "done"
+from tests.runtime.desk import Replies, attempt_of, noop, run, runners_of
+from treadle.runtime.attempt import Stop
 
 
 async def waits_a_turn() -> str:

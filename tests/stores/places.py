@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +47,17 @@ class ManualClock:
         self._now += seconds
 
 
+@asynccontextmanager
+async def opened(store: Store) -> AsyncIterator[Store]:
+    """A store for as long as the block lasts."""
+    try:
+        await store.open()
+        yield store
+        await store.aclose()
+    finally:
+        store.close()
+
+
 class SqliteFile:
     """One file; every store on it shares a manual clock."""
 
@@ -54,15 +65,8 @@ class SqliteFile:
         self.path = str(folder / "jobs.db")
         self.clock = ManualClock()
 
-    @asynccontextmanager
-    async def store(self) -> AsyncIterator[Store]:
-        store = SqliteStore(self.path, clock=self.clock, sync="normal")
-        try:
-            await store.open()
-            yield store
-            await store.aclose()
-        finally:
-            store.close()
+    def store(self) -> AbstractAsyncContextManager[Store]:
+        return opened(SqliteStore(self.path, clock=self.clock, sync="normal"))
 
     def now(self) -> float:
         return self.clock.now()
@@ -107,15 +111,8 @@ class Redis:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    @asynccontextmanager
-    async def store(self) -> AsyncIterator[Store]:
-        store = make_store(self._url, SystemClock())
-        try:
-            await store.open()
-            yield store
-            await store.aclose()
-        finally:
-            store.close()
+    def store(self) -> AbstractAsyncContextManager[Store]:
+        return opened(make_store(self._url, SystemClock()))
 
     def now(self) -> float:
         return SystemClock().now()
@@ -147,15 +144,8 @@ class Postgres:
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}").format(schema))
         connection.execute(self._tables.encode())
 
-    @asynccontextmanager
-    async def store(self) -> AsyncIterator[Store]:
-        store = make_store(self.store_url, SystemClock())
-        try:
-            await store.open()
-            yield store
-            await store.aclose()
-        finally:
-            store.close()
+    def store(self) -> AbstractAsyncContextManager[Store]:
+        return opened(make_store(self.store_url, SystemClock()))
 
     def now(self) -> float:
         return SystemClock().now()

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tests.interop.ruby import PATIENCE, PeerError, RubyProgram
+from tests.interop.program import PATIENCE, PeerError, Program
 from tests.servers import wait_until
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -89,7 +89,7 @@ class ObanPeer:
     def __enter__(self) -> Self:
         given = json.dumps({"dsn": self._url, **self._options})
         command = [oban_python(), "-c", "import asyncio, peer; asyncio.run(peer.main())", given]
-        self._program = RubyProgram(command, {"PYTHONPATH": str(Path(__file__).parent)}, answers=True)
+        self._program = Program(command, {"PYTHONPATH": str(Path(__file__).parent)}, answers=True)
         self._program.boot(lambda: self._program.answer(str))
         return self
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.interop.oban.programs import Database, ObanPeer, TreadleNode
-from tests.interop.ruby import PATIENCE
+from tests.interop.program import PATIENCE
 from tests.postgres import PostgresServer
 from tests.servers import wait_until
 from tests.stores.oban_web import Dashboard

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.oban.programs import Database, oban_python
-from tests.interop.ruby import PATIENCE
+from tests.interop.program import PATIENCE
 from tests.servers import program, wait_until
 
 pytestmark = pytest.mark.interop

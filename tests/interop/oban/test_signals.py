@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.interop.oban.programs import Database, ObanPeer
-from tests.interop.ruby import PATIENCE
+from tests.interop.program import PATIENCE
 from tests.servers import wait_until
 from treadle import Treadle
 from treadle.stores.views import WorkerView

@@ -1,4 +1,4 @@
-"""A Ruby program as a child process: started, asked, ended, with its log for the error messages."""
+"""A foreign program as a child process: started, asked, ended, with its log for the error messages."""
 
 import json
 import os
@@ -15,20 +15,20 @@ import msgspec
 
 from tests.servers import ProgramMissingError
 
-# Booting Ruby and answering take well under a second; a loaded machine gets this many.
+# Booting and answering take well under a second; a loaded machine gets this many.
 PATIENCE = 20.0
 
 T = TypeVar("T")
 
 
 class PeerError(Exception):
-    """A Ruby program refused a request, ended early, or did not answer in time."""
+    """A foreign program refused a request, ended early, or did not answer in time."""
 
 
-class RubyProgram:
+class Program:
     """One child process in a temporary folder.
 
-    It is ended by its own process id, and ends by itself when the test run dies: each of our Ruby
+    It is ended by its own process id, and ends by itself when the test run dies: each of our
     programs watches its stdin.  With `answers`, stdout carries one JSON object a line, {"result": …}
     or {"error": "…"}; without, it goes to the log, as stderr always does.
     """
@@ -37,7 +37,7 @@ class RubyProgram:
         self._folder = tempfile.TemporaryDirectory(prefix="treadle-interop-")
         self._log = Path(self._folder.name) / "log"
         self._unread = b""
-        # Not the caller's environment: RUBYOPT, BUNDLE_*, REDIS_PROVIDER or LANG=C would change Ruby's ways.
+        # Not the caller's environment: RUBYOPT, BUNDLE_*, REDIS_PROVIDER or LANG=C would change a program's ways.
         fixed = {"PATH": os.environ["PATH"], "HOME": self._folder.name, "LANG": "C.UTF-8"}
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -111,5 +111,5 @@ class RubyProgram:
 def _found(command: str) -> str:
     path = shutil.which(command)
     if path is None:
-        raise ProgramMissingError(f"expected {command} on PATH, got none; `make setup` installs ruby-sidekiq")
+        raise ProgramMissingError(f"expected {command} on PATH, got none; run `make setup`")
     return path
