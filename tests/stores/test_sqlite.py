@@ -14,7 +14,7 @@ from treadle.core.states import State
 from treadle.errors import ArgumentError
 from treadle.stores.claim import Settled, Settlement
 from treadle.stores.job_query import JobQuery
-from treadle.stores.views import Result
+from treadle.stores.views import OwnerReport, Result
 from treadle.testing.checks.bench import FAILURE, LONG, OTHER, OWNER, Bench, ids
 
 # What Elixir's Oban.Migrations.SQLite makes (Oban 2.23.1 through ecto_sqlite3).
@@ -31,6 +31,19 @@ CREATE TABLE "oban_jobs" ("id" INTEGER PRIMARY KEY AUTOINCREMENT, "state" TEXT D
 CREATE INDEX "oban_jobs_state_queue_priority_scheduled_at_id_index"
   ON "oban_jobs" ("state", "queue", "priority", "scheduled_at", "id");
 """
+
+
+SERVING = OwnerReport(
+    owner=OWNER,
+    queues=("default",),
+    concurrency=10,
+    running=(),
+    quiet=False,
+    started=0.0,
+    rss=1024,
+    completed=0,
+    failed=0,
+)
 
 
 @pytest.fixture
@@ -210,6 +223,29 @@ def test_a_row_that_a_peer_suspended_is_never_touched(elixirs: SqliteFile) -> No
         assert await bench.number(State.SUSPENDED) == 1
 
     on(elixirs, story)
+
+
+@pytest.mark.parametrize("state", ["completed", "discarded", "cancelled"])
+def test_what_a_peer_ran_is_not_pruned(elixirs: SqliteFile, state: str) -> None:
+    def ended(queue: str, holders: str) -> object:
+        [(row,)] = beside(
+            elixirs,
+            "INSERT INTO oban_jobs (worker, queue, state, attempted_by, scheduled_at, completed_at, discarded_at, "
+            "cancelled_at) SELECT 'W', ?, ?, ?, t, t, t, t FROM (SELECT '2026-11-22T08:00:00' AS t) RETURNING id",
+            (queue, state, holders),
+        )
+        return row
+
+    async def story(bench: Bench) -> int:
+        await bench.store.report(SERVING)
+        return await bench.store.prune({State(state): LONG}, 100)
+
+    theirs = {ended(queue, '["ex-1","uuid"]') for queue in ("mail", "default")}
+    theirs |= {ended("mail", holders) for holders in ("[]", '["ex-1"]', "no JSON")}
+    for queue, holders in (("default", "[]"), ("mail", '["a:1:x","uuid","0123456789ab"]')):
+        ended(queue, holders)
+    assert on(elixirs, story) == 2, "what ran here, and what never ran in a queue that is served here"
+    assert {row for (row,) in beside(elixirs, "SELECT id FROM oban_jobs")} == theirs
 
 
 def test_a_suspect_that_a_peer_made_available_is_one_no_more(place: SqliteFile) -> None:

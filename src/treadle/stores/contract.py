@@ -144,7 +144,11 @@ class Keeps(Protocol):
         ...
 
     async def prune(self, older_than: Mapping[State, float], limit: int) -> int:
-        """Delete finished jobs that ended more than so many seconds ago; how many were."""
+        """Delete finished jobs that ended more than so many seconds ago; how many were.
+
+        Where foreign programs keep theirs in the same place, those that a worker of ours held last, and those that
+        nobody ever held in a queue that ours serve.
+        """
         ...
 
 

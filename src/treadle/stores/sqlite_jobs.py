@@ -10,6 +10,7 @@ from treadle.core.job import Inserted, NewJob
 from treadle.core.states import FINAL, State
 from treadle.stores.borrowed.link import Runs
 from treadle.stores.oban import last_error, meta_of, row_id, stamp, state_of, tags_of
+from treadle.stores.sql_query import filled
 from treadle.stores.sql_search import Where
 from treadle.stores.sqlite_claims import as_list, as_names, forget
 from treadle.stores.sqlite_controls import request_cancels
@@ -55,14 +56,15 @@ def stage(connection: Connection, limit: int, now: float) -> int:
 
 
 def finished_before(connection: Connection, older_than: Mapping[State, float], limit: int, now: float) -> list[int]:
-    """Jobs that ended more than so many seconds ago, at most `limit`. Only reads: the scan holds no lock."""
+    """Ours that ended more than so many seconds ago, at most `limit`. Only reads: the scan holds no lock."""
+    served = {queue for (queue,) in connection.execute(statement("sqlite/served"))}
     found: list[int] = []
     for state, age in older_than.items():
         if state in FINAL:
             values: dict[str, Any] = {"state": state.value, "cut": stamp(now - age)}
-            text = statement(f"sqlite/ended_{state.value}")
+            text = filled(statement("sqlite/ended"), ended_at=_ENDED[state])
             for queue, priority in groups(connection, state):
-                values |= {"queue": queue, "priority": priority, "limit": limit - len(found)}
+                values |= {"queue": queue, "priority": priority, "served": queue in served, "limit": limit - len(found)}
                 found += [row[0] for row in connection.execute(text, values)]
     return found
 

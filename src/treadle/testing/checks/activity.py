@@ -9,6 +9,7 @@ from treadle.core.sketch import Sketch
 from treadle.core.states import State
 from treadle.stores.broadcasts import Attempts, Broadcasts, Pulse
 from treadle.stores.contract import Ability, Store
+from treadle.stores.job_query import JobQuery
 from treadle.stores.views import OwnerReport, QueueView
 from treadle.testing.checks.bench import LONG, OTHER, OWNER, SHORT, Bench, Place, expect
 
@@ -97,3 +98,18 @@ async def what_is_broadcast_is_kept_nowhere(place: Place) -> None:
         expect([worker.name for worker in await store.workers()], [OWNER], "who is told of is no worker by that")
         expect(dict((await store.crontab()).rows), {}, "nor stands an entry in the crontab by it")
         expect((await store.counts())["default"][State.AVAILABLE], 1, "nor is a job claimed")
+
+
+async def what_nobody_ran_is_pruned_where_its_queue_is_served(place: Place) -> None:
+    async with place.store() as store:
+        if Ability.HISTORY not in store.abilities:
+            return
+        bench = await Bench(store).enroll()
+        await store.report(_report(place, OWNER, "mail"))
+        await bench.put(queue="mail")
+        await bench.put(queue="elsewhere")
+        await store.act("cancel", JobQuery())
+        await place.elapse(SHORT)
+        expect(await store.prune({State.CANCELLED: SHORT / 2}, 10), 1, "what stood in a queue of ours is ours to prune")
+        left = [await bench.number(State.CANCELLED, queue) for queue in ("mail", "elsewhere")]
+        expect(left, [0, 1], "the rest is left to the programs that it may belong to")

@@ -1,0 +1,1 @@
+SELECT DISTINCT value FROM treadle_serving, json_each(shown, '$.queues')
