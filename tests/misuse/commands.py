@@ -106,6 +106,20 @@ COMMANDS: tuple[Command, ...] = (
         "treadle: expected an app as in shop.jobs:app or shop.jobs:create(), got './shop.py'",
     ),
     Command(
+        "a URL without its option",
+        "doctor postgresql://me:secret@host/jobs",
+        2,
+        "treadle: expected the store's URL after --url, or in TREADLE_URL for work and dev, got "
+        "postgresql://me:***@host/jobs without it",
+    ),
+    Command(
+        "a URL in place of a job's name",
+        "enqueue redis://localhost/0 []",
+        2,
+        "treadle: expected the store's URL after --url, or in TREADLE_URL for work and dev, got "
+        "redis://localhost/0 without it",
+    ),
+    Command(
         "no app at all in the settings",
         "work",
         1,

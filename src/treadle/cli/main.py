@@ -3,6 +3,8 @@
 import errno
 import os
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from platform import python_version
 from typing import NoReturn
 
@@ -22,6 +24,7 @@ from treadle.cli.show import show_json
 from treadle.cli.work import work
 from treadle.core.printable import one_line
 from treadle.errors import QueryError, TreadleError, UnknownCron, UnknownJob, UnknownNode, UnknownQueue
+from treadle.stores.url import mask, names_store
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -68,6 +71,7 @@ def main() -> NoReturn:
 def _run() -> int:
     """What the command returned, or the exit code of its error, which is written to stderr."""
     try:
+        _refuse_bare_urls(sys.argv[1:])
         code = treadle.main(prog_name="treadle", standalone_mode=False)
     except click.ClickException as error:
         click.echo(_usage(error), err=True)
@@ -82,6 +86,15 @@ def _run() -> int:
             return _unheard(error)
         raise
     return code if isinstance(code, int) else Exit.OK
+
+
+def _refuse_bare_urls(words: Sequence[str]) -> None:
+    """Raise UsageError for a store's URL that follows no option: it would be taken for an app, a job or a query."""
+    for before, word in pairwise(("", *words)):
+        if names_store(word) and not before.startswith("-"):
+            raise click.UsageError(
+                f"expected the store's URL after --url, or in TREADLE_URL for work and dev, got {mask(word)} without it"
+            )
 
 
 def _code(error: TreadleError) -> Exit:

@@ -106,6 +106,12 @@ def check_url(url: object, what: str) -> str:
     return url
 
 
+def names_store(word: str) -> bool:
+    """Whether a word is meant as a store's URL, by how it begins."""
+    scheme, separator, _ = word.partition("://")
+    return bool(separator) and _base(scheme) in _SCHEMES
+
+
 def mask(url: str) -> str:
     """The URL without its password, for people and logs; in doubt more is hidden than need be.
 
