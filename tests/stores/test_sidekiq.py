@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.stores.redis_desk import MALFORMED, foreign, new
 from treadle.core.outcomes import Failure
 from treadle.core.states import State
-from treadle.stores import sidekiq
+from treadle.stores import sidekiq, sidekiq_new
 from treadle.stores.members import Spliced, members
 from treadle.stores.sidekiq_view import instant, view
 
@@ -188,8 +188,8 @@ def test_a_due_job_without_a_queue_is_none(queue: str) -> None:
 
 
 def test_a_new_job_is_one_that_sidekiq_reads() -> None:
-    head = sidekiq.head(new(7, queue="größe", name="My::Job", max_attempts=4), "ab" * 12)
-    written: dict[str, Any] = json.loads(b"1795349999.000001".join([head, sidekiq.BETWEEN, sidekiq.TAIL]))
+    head = sidekiq_new.head(new(7, queue="größe", name="My::Job", max_attempts=4), "ab" * 12)
+    written: dict[str, Any] = json.loads(b"1795349999.000001".join([head, sidekiq_new.BETWEEN, sidekiq_new.TAIL]))
     assert written == {
         "retry": 3,
         "queue": "größe",

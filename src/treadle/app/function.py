@@ -180,7 +180,7 @@ class JobFunction(Generic[P, R_co, H_co]):
         """Call the decorated function, sync or async, with the Job and its error when the last attempt has failed.
 
         It runs in the worker before the outcome is written, so it may run again if the worker dies at that moment; what
-        it raises is logged. It is not called for a job that killed its worker.
+        it raises is logged. For a job that ends without its worker another one calls it, if there is one on the node.
         """
         self._declaration.on_discard.append(callback)
         return callback

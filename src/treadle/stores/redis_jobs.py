@@ -9,7 +9,7 @@ from treadle.core.job import NewJob
 from treadle.core.states import State
 from treadle.errors import ArgumentError, StoreError
 from treadle.log import Log
-from treadle.stores import sidekiq
+from treadle.stores import sidekiq, sidekiq_new
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_errors import WrongType
 from treadle.stores.redis_keys import decode, encode
@@ -49,10 +49,10 @@ def insertion(client: Client, jobs: Sequence[NewJob]) -> tuple[tuple[str, ...], 
         heads = now.setdefault(job.queue, [])
         due = when(job)
         if due is None:
-            heads.append(sidekiq.head(job, jid))
+            heads.append(sidekiq_new.head(job, jid))
         else:
-            timed.append((due, job.queue, sidekiq.head(job, jid)))
-    args: list[Argument] = [OPERATION_MS, sidekiq.BETWEEN, sidekiq.TAIL, len(now)]
+            timed.append((due, job.queue, sidekiq_new.head(job, jid)))
+    args: list[Argument] = [OPERATION_MS, sidekiq_new.BETWEEN, sidekiq_new.TAIL, len(now)]
     for queue, heads in now.items():
         args += [encode(queue), len(heads), *heads]
     numbers = {queue: index for index, queue in enumerate(now, 1)}

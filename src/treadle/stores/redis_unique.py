@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from treadle.core.job import Inserted, NewJob
 from treadle.core.uniqueness import Uniqueness, check_lock
-from treadle.stores import exq_locks, sidekiq
+from treadle.stores import exq_locks, sidekiq_new
 from treadle.stores.redis_client import Client
 from treadle.stores.redis_jobs import OPERATION_MS, drawn_for, when
 from treadle.stores.redis_keys import encode
@@ -22,12 +22,12 @@ def insertion(client: Client, jobs: Sequence[NewJob]) -> tuple[tuple[str, ...], 
             jid,
             queues.setdefault(job.queue, len(queues) + 1),
             when(job) or "",
-            sidekiq.head(job, jid),
+            sidekiq_new.head(job, jid),
         ]
         args += [*place, *_lock(job, locks)]
     named = [keys.operation(client.operation()), keys.queues, keys.schedule, *map(keys.queue, queues)]
     named += [key for token in locks for key in keys.unique(token)]
-    first: list[Argument] = [OPERATION_MS, sidekiq.BETWEEN, sidekiq.TAIL, len(queues), *map(encode, queues)]
+    first: list[Argument] = [OPERATION_MS, sidekiq_new.BETWEEN, sidekiq_new.TAIL, len(queues), *map(encode, queues)]
     return ids, ScriptCall("insert_unique", named, [*first, *args])
 
 
@@ -61,5 +61,5 @@ def _replacement(client: Client, job: NewJob, unique: Uniqueness, text: bytes) -
     lasts = f"{rule.period or 0:.6f}" if moves and rule.timestamp == "scheduled_at" else ""
     lock, kept = client.keys.unique(job.digest(unique))
     return ScriptCall(
-        "replace", [client.keys.schedule, kept, lock], [text, sidekiq.replaced(text, job, names), due, lasts]
+        "replace", [client.keys.schedule, kept, lock], [text, sidekiq_new.replaced(text, job, names), due, lasts]
     )

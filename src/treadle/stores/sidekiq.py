@@ -1,4 +1,4 @@
-"""Sidekiq's job payloads, as pure functions over bytes: read, written, and changed by every step of a job's life.
+"""Sidekiq's job payloads, as pure functions over bytes: read, and changed by every step of a job's life.
 
 Fields that are not known here survive every change byte for byte.
 Source: sidekiq 6.4 to 8.1, client.rb, job_retry.rb, scheduled.rb, api.rb.
@@ -9,16 +9,15 @@ import codecs
 import hashlib
 import json
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from treadle.core.job import Job, NewJob
-from treadle.core.jsontext import dump, too_deep
+from treadle.core.job import Job
+from treadle.core.jsontext import too_deep
 from treadle.core.outcomes import MESSAGE_LIMIT, Failure
 from treadle.stores.active_job import WRAPPERS, unwrapped
-from treadle.stores.exq_locks import own_policy
 from treadle.stores.members import Change, Mark, Segment, Spliced, members, splice, unchanged
 
 # Sidekiq's default: config.rb, `max_retries`.
@@ -30,19 +29,6 @@ _LAST_MILLISECOND = 1e15
 
 # Bytes that are looked at together where the whole might be large.
 _AT_ONCE = 1 << 16
-
-# The member that keeps what a unique job may take over; it has none for when it is due, nor for a priority.
-_MEMBERS: Mapping[str, str] = {
-    "args": "args",
-    "max_attempts": "retry",
-    "queue": "queue",
-    "tags": "tags",
-    "meta": "trd_job",
-}
-
-# What stands between the two times of a new job's text, and after the last one. `trd` says that treadle wrote it.
-BETWEEN = b',"enqueued_at":'
-TAIL = b',"trd":{}}'
 
 # Sidekiq's pages show a backtrace as it is (retry.erb), and Python's holds the error's text: no tag may begin in it.
 _NO_TAGS = str.maketrans("<>", "\u2039\u203a")
@@ -177,51 +163,7 @@ def due(text: bytes) -> Due:
     return Due(details.queue, deaths, splice(text, {"enqueued_at": Mark.NOW, "at": Mark.GONE, "trd_deaths": Mark.GONE}))
 
 
-# Writing
-
-
-def head(job: NewJob, jid: str) -> bytes:
-    """The text of a new job up to its first time, `created_at`. Raises ArgumentError for a `meta` that is no JSON."""
-    return b'{"retry":%d,"queue":%b,"class":%b,"args":%b,"jid":"%b",%b"created_at":' % (
-        job.max_attempts - 1,
-        _encode(job.queue),
-        _encode(job.name),
-        job.args,
-        jid.encode(),
-        b"" if job.rerun and not job.tags and not job.meta and job.unique is None else _marks(job),
-    )
-
-
-def _marks(job: NewJob) -> bytes:
-    """The members that few jobs have, each with its comma. `tags` is Sidekiq's."""
-    tags = b'"tags":%b,' % _tags(job) if job.tags else b""
-    own = _own_marks(job)
-    return tags + (b'"trd_job":%b,' % own if own else b"")
-
-
-def _tags(job: NewJob) -> bytes:
-    return dump(list(job.tags), f'tags of job "{job.name}"')
-
-
-def _own_marks(job: NewJob) -> bytes:
-    own = [] if job.rerun else [b'"rerun":false']
-    own += [b'"meta":%b' % dump(dict(job.meta), f'meta of job "{job.name}"')] if job.meta else []
-    own += filter(None, [own_policy(job)])
-    return b"{%b}" % b",".join(own) if own else b""
-
-
-def replaced(text: bytes, job: NewJob, names: Collection[str]) -> bytes:
-    """The text of a job that takes these over from a new one; when it is due stands elsewhere."""
-    own = _own_marks(job) if "meta" in names else b""
-    changes: dict[str, Change] = {
-        "args": job.args,
-        "retry": b"%d" % (job.max_attempts - 1),
-        "queue": _encode(job.queue),
-        "tags": _tags(job) if job.tags else Mark.GONE,
-        "trd_job": own or Mark.GONE,
-    }
-    given = {_MEMBERS[name] for name in names if name in _MEMBERS}
-    return b"".join(splice(text, {name: change for name, change in changes.items() if name in given}).pieces)
+# Changing
 
 
 def failed(text: bytes, queue: str, failure: Failure) -> Spliced:
