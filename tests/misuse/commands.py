@@ -361,7 +361,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "a place to go on that no listing gave",
         "jobs list --after there",
-        1,
+        2,
         "treadle: expected `after` to be the cursor of a page of this store, got 'there'",
         files={"treadle.db": ""},
     ),
