@@ -187,6 +187,20 @@ def test_what_is_no_object_in_a_row_of_another_program_is_passed_over(tmp_path: 
     assert not on(place, story).conflict
 
 
+def test_what_nobody_can_read_in_a_row_of_another_program_is_passed_over(
+    table: "tuple[SqliteFile | Postgres, Sql]",
+) -> None:
+    place, sql = table
+    deep = "[" * 3000 + "]" * 3000
+
+    async def story(bench: Bench) -> list[Inserted]:
+        sql("INSERT INTO oban_jobs (worker, args) VALUES ('Mailer', '{\"user_id\": DEEP}')".replace("DEEP", deep))
+        return [*await bench.store.insert([call(bench.store)]), *await bench.store.insert([call(bench.store)])]
+
+    first, second = on(place, story)
+    assert (first.conflict, second.conflict) == (False, True)
+
+
 def test_a_job_that_another_program_ends_or_deletes_makes_room(table: "tuple[SqliteFile | Postgres, Sql]") -> None:
     place, sql = table
 

@@ -17,15 +17,9 @@ from treadle.core.states import State
 from treadle.core.uniqueness import Uniqueness
 from treadle.stores.oban import meta_of
 from treadle.stores.postgres_connection import Session
-
-# So many of the newest jobs of a queue in a state, or of the table, are looked at for such as have no key: what that
-# takes must not grow with the backlog.
-OTHERS = 200
-OTHERS_ANYWHERE = 1_000
+from treadle.stores.sql_unique import OTHERS, OTHERS_ANYWHERE, Found, by_key
 
 _encode = msgspec.json.Encoder().encode
-
-_Found = tuple[int, str]
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -86,13 +80,13 @@ def keep(session: Session, planned: Planned) -> None:
 
 class _Planning:
     def __init__(
-        self, session: Session, jobs: Sequence[NewJob], keys: Sequence[str | None], holders: Mapping[int, _Found]
+        self, session: Session, jobs: Sequence[NewJob], keys: Sequence[str | None], holders: Mapping[int, Found]
     ) -> None:
         self._session = session
         self._jobs = jobs
         self._keys = keys
         self._holders = holders
-        self._others: dict[object, dict[str, _Found]] = {}
+        self._others: dict[object, dict[str, Found]] = {}
         self._places: dict[str, int] = {}
         self.planned: list[tuple[int, NewJob, str]] = []
 
@@ -125,7 +119,7 @@ class _Planning:
         self.planned[place] = job_id, msgspec.structs.replace(first, **changes), key
         return Inserted(str(job_id), conflict=True)
 
-    def _among_others(self, job: NewJob, unique: Uniqueness) -> dict[str, _Found]:
+    def _among_others(self, job: NewJob, unique: Uniqueness) -> dict[str, Found]:
         """Jobs that have no key of ours, by what their key would be. They are read once for all jobs of a call."""
         rule = unique.rule
         queue = job.queue if "queue" in rule.fields else None
@@ -143,10 +137,8 @@ class _Planning:
                     "unstarted": rule.unstarted,
                 },
             )
-            self._others[seen] = {
-                unique.digest(name=name, queue=place, args=args.encode(), meta=(meta or "{}").encode()): (job_id, state)
-                for job_id, state, name, place, args, meta in rows
-            }
+            as_bytes = ((*start, args.encode(), (meta or "{}").encode()) for *start, args, meta in rows)
+            self._others[seen] = by_key(as_bytes, unique)
         return self._others[seen]
 
     def _replace(self, job: NewJob, unique: Uniqueness, job_id: int, state: str) -> bool:
@@ -167,7 +159,7 @@ class _Planning:
         return bool(self._session.rows("unique_replace", {**values, **due, "id": job_id, "state": state}))
 
 
-def _holders(session: Session, jobs: Sequence[NewJob], keys: Sequence[str | None]) -> dict[int, _Found]:
+def _holders(session: Session, jobs: Sequence[NewJob], keys: Sequence[str | None]) -> dict[int, Found]:
     wanted = [
         {
             "number": index,

@@ -11,17 +11,11 @@ from treadle.core.states import State
 from treadle.core.uniqueness import Uniqueness
 from treadle.stores.borrowed.link import Runs
 from treadle.stores.oban import meta_of, stamp, tags_of
+from treadle.stores.sql_unique import OTHERS, OTHERS_ANYWHERE, Found, Row, by_key
 from treadle.stores.sqlite_jobs import insert_all, placed
 from treadle.stores.statements import statement
 
-# So many of the newest jobs of a queue in a state, or of the table, are looked at for such as have no key: what that
-# takes must not grow with the backlog.
-OTHERS = 200
-OTHERS_ANYWHERE = 1_000
-
 _list = msgspec.json.Encoder().encode
-
-_Found = tuple[int, str]
 
 
 def insert(connection: Runs, jobs: Sequence[NewJob], now: float) -> list[Inserted]:
@@ -44,7 +38,7 @@ class _Keeper:
     def __init__(self, connection: Runs, now: float) -> None:
         self._connection = connection
         self._now = now
-        self._others: dict[object, dict[str, _Found]] = {}
+        self._others: dict[object, dict[str, Found]] = {}
 
     def put(self, job: NewJob, unique: Uniqueness) -> Inserted:
         """Insert a job, or find the one that stands in its way and let that take over what it is to."""
@@ -57,28 +51,29 @@ class _Keeper:
         self._connection.execute(statement("sqlite/unique_keep"), (int(inserted.id), key))
         return inserted
 
-    def _holder(self, unique: Uniqueness, key: str) -> _Found | None:
+    def _holder(self, unique: Uniqueness, key: str) -> Found | None:
         values = {**self._counting(unique), "key": key, "states": _list(sorted(unique.rule.held)).decode()}
-        found: _Found | None = self._connection.execute(statement("sqlite/unique_holder"), values).fetchone()
+        found: Found | None = self._connection.execute(statement("sqlite/unique_holder"), values).fetchone()
         return found
 
-    def _among_others(self, job: NewJob, unique: Uniqueness) -> dict[str, _Found]:
+    def _among_others(self, job: NewJob, unique: Uniqueness) -> dict[str, Found]:
         """Jobs that have no key of ours, by what their key would be. They are read once for all jobs of a call."""
         rule = unique.rule
         queue = job.queue if "queue" in rule.fields else None
         name = job.name if "worker" in rule.fields else None
         seen = (id(unique.rule), queue, job.name)
         if seen not in self._others:
-            rows = self._rows_of_others(unique, queue, name)
-            self._others[seen] = {key: (job_id, state) for job_id, state, key in _keyed(rows, unique)}
+            self._others[seen] = by_key(self._rows_of_others(unique, queue, name), unique)
         return self._others[seen]
 
-    def _rows_of_others(self, unique: Uniqueness, queue: str | None, name: str | None) -> Iterator[Any]:
+    def _rows_of_others(self, unique: Uniqueness, queue: str | None, name: str | None) -> Iterator[Row]:
         text = statement("sqlite/unique_others" if queue is not None else "sqlite/unique_others_anywhere")
         limit = OTHERS if queue is not None else OTHERS_ANYWHERE
         values = {**self._counting(unique), "queue": queue, "worker": name, "limit": limit}
         for state in sorted(unique.rule.held):
-            yield from self._connection.execute(text, {**values, "state": state.value}).fetchall()
+            for row in self._connection.execute(text, {**values, "state": state.value}).fetchall():
+                job_id, found, worker, place, args, meta = row
+                yield job_id, found, worker.decode("utf-8", "replace"), place.decode("utf-8", "replace"), args, meta
 
     def _counting(self, unique: Uniqueness) -> dict[str, Any]:
         rule = unique.rule
@@ -101,15 +96,3 @@ class _Keeper:
             values = {name: value if name in names else None for name, value in new.items()}
             row = {**values, "due": due == State.AVAILABLE, "id": job_id, "state": state}
             self._connection.execute(statement("sqlite/unique_replace"), row)
-
-
-def _keyed(rows: Iterator[Any], unique: Uniqueness) -> Iterator[tuple[int, str, str]]:
-    for job_id, state, worker, queue, args, meta in rows:
-        try:
-            key = unique.digest(
-                name=worker.decode("utf-8", "replace"), queue=queue.decode("utf-8", "replace"), args=args, meta=meta
-            )
-        except (ValueError, TypeError, RecursionError):
-            # What is no JSON is the same as no job of ours.
-            continue
-        yield job_id, state, key
