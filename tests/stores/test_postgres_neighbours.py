@@ -19,7 +19,6 @@ from treadle.stores.claim import Demand
 from treadle.stores.contract import Store
 from treadle.stores.erlang import recorded
 from treadle.stores.job_query import JobQuery
-from treadle.stores.views import OwnerReport
 from treadle.testing.checks.bench import FAILURE, OTHER, OWNER, SHORT, Bench
 
 AGES = dict.fromkeys((State.COMPLETED, State.DISCARDED, State.CANCELLED), SHORT)
@@ -52,20 +51,8 @@ class Scene:
         return {str(row) for (row,) in self.rows("SELECT id FROM oban_jobs")}
 
     async def report(self, owner: str = OWNER, *, quiet: bool = False, **more: Any) -> None:
-        await self.store.report(
-            OwnerReport(
-                owner=owner,
-                queues=more.pop("queues", ("default", "mail")),
-                concurrency=7,
-                running=(),
-                quiet=quiet,
-                started=1_795_348_800.0,
-                rss=1,
-                completed=0,
-                failed=0,
-                **more,
-            )
-        )
+        queues = more.pop("queues", ("default", "mail"))
+        await Bench(self.store, owner).report(*queues, concurrency=7, quiet=quiet, **more)
 
 
 def play(url: str, story: Callable[[Scene], Awaitable[None]], tables: str = "") -> None:

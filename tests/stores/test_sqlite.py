@@ -14,7 +14,7 @@ from treadle.core.states import State
 from treadle.errors import ArgumentError
 from treadle.stores.claim import Settled, Settlement
 from treadle.stores.job_query import JobQuery
-from treadle.stores.views import OwnerReport, Result
+from treadle.stores.views import Result
 from treadle.testing.checks.bench import FAILURE, LONG, OTHER, OWNER, Bench, ids
 
 # What Elixir's Oban.Migrations.SQLite makes (Oban 2.23.1 through ecto_sqlite3).
@@ -31,19 +31,6 @@ CREATE TABLE "oban_jobs" ("id" INTEGER PRIMARY KEY AUTOINCREMENT, "state" TEXT D
 CREATE INDEX "oban_jobs_state_queue_priority_scheduled_at_id_index"
   ON "oban_jobs" ("state", "queue", "priority", "scheduled_at", "id");
 """
-
-
-SERVING = OwnerReport(
-    owner=OWNER,
-    queues=("default",),
-    concurrency=10,
-    running=(),
-    quiet=False,
-    started=0.0,
-    rss=1024,
-    completed=0,
-    failed=0,
-)
 
 
 @pytest.fixture
@@ -237,7 +224,7 @@ def test_what_a_peer_ran_is_not_pruned(elixirs: SqliteFile, state: str) -> None:
         return row
 
     async def story(bench: Bench) -> int:
-        await bench.store.report(SERVING)
+        await bench.report()
         return await bench.store.prune({State(state): LONG}, 100)
 
     theirs = {ended(queue, '["ex-1","uuid"]') for queue in ("mail", "default")}

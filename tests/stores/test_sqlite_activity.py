@@ -9,7 +9,7 @@ import pytest
 from tests.stores.places import SqliteFile, beside
 from treadle.stores.contract import Store
 from treadle.stores.sqlite_activity import COUNTED
-from treadle.stores.views import OwnerReport, QueueView
+from treadle.stores.views import QueueView
 from treadle.testing.checks.bench import OTHER, OWNER, Bench
 
 Story = Callable[[SqliteFile, Store], Awaitable[None]]
@@ -28,26 +28,11 @@ def on(place: SqliteFile, story: Story) -> None:
     asyncio.run(tell())
 
 
-def report(owner: str = OWNER, **done: int) -> OwnerReport:
-    return OwnerReport(
-        owner=owner,
-        queues=("mail",),
-        concurrency=1,
-        running=(),
-        quiet=False,
-        started=0.0,
-        rss=1,
-        completed=0,
-        failed=0,
-        done=done,
-    )
-
-
 def test_a_rate_is_that_of_the_last_minute(place: SqliteFile) -> None:
     async def story(place: SqliteFile, store: Store) -> None:
-        await store.report(report(mail=30))
+        await Bench(store).report("mail", done={"mail": 30})
         place.clock.advance(30)
-        await store.report(report(mail=30))
+        await Bench(store).report("mail", done={"mail": 30})
         assert (await store.queues())["mail"].rate == 1.0
         place.clock.advance(35)
         assert (await store.queues())["mail"].rate == 60 / 65
@@ -55,7 +40,7 @@ def test_a_rate_is_that_of_the_last_minute(place: SqliteFile) -> None:
         assert (await store.queues())["mail"].rate == 0.5
         place.clock.advance(60)
         assert await store.queues() == {}
-        await store.report(report())
+        await Bench(store).report("mail")
         assert beside(place, "SELECT count(*) FROM treadle_done") == [(0,)]
 
     on(place, story)
@@ -63,10 +48,10 @@ def test_a_rate_is_that_of_the_last_minute(place: SqliteFile) -> None:
 
 def test_a_clock_that_was_set_back_leaves_no_rate_behind(place: SqliteFile) -> None:
     async def story(place: SqliteFile, store: Store) -> None:
-        await store.report(report(mail=30))
+        await Bench(store).report("mail", done={"mail": 30})
         place.clock.step(-3_600)
         assert await store.queues() == {}
-        await store.report(report(mail=6))
+        await Bench(store).report("mail", done={"mail": 6})
         assert (await store.queues())["mail"].rate == 0.1
 
     on(place, story)
@@ -117,7 +102,7 @@ def test_what_an_owner_serves_goes_with_it(place: SqliteFile) -> None:
         await Bench(store).enroll()
         await Bench(store, OTHER).enroll()
         for owner in (OWNER, OTHER, "never:1:enrolled"):
-            await store.report(report(owner))
+            await Bench(store, owner).report("mail")
         await store.leave(OWNER)
         assert beside(place, "SELECT owner FROM treadle_serving") == [(OTHER,)]
         beside(place, "DELETE FROM treadle_owners")

@@ -2,31 +2,14 @@
 
 # ruff: noqa: D103 - the name of a check is its promise
 
-from collections.abc import Mapping
-
 from treadle.core.cron_entry import CronEntry
 from treadle.core.sketch import Sketch
 from treadle.core.states import State
 from treadle.stores.broadcasts import Attempts, Broadcasts, Pulse
 from treadle.stores.contract import Ability, Store
 from treadle.stores.job_query import JobQuery
-from treadle.stores.views import OwnerReport, QueueView
+from treadle.stores.views import QueueView
 from treadle.testing.checks.bench import LONG, OTHER, OWNER, SHORT, Bench, Place, expect
-
-
-def _report(place: Place, owner: str, *queues: str, done: Mapping[str, int] | None = None) -> OwnerReport:
-    return OwnerReport(
-        owner=owner,
-        queues=queues,
-        concurrency=10,
-        running=(),
-        quiet=False,
-        started=place.now(),
-        rss=1024,
-        completed=3,
-        failed=1,
-        done=done or {},
-    )
 
 
 async def _queue(store: Store, name: str) -> QueueView:
@@ -36,9 +19,9 @@ async def _queue(store: Store, name: str) -> QueueView:
 async def the_living_are_shown_with_their_queues(place: Place) -> None:
     async with place.store() as store, place.store() as elsewhere:
         expect(list(await store.workers()), [], "nobody works at an empty place")
-        await Bench(store).enroll()
+        bench = await Bench(store).enroll()
         await Bench(store, OTHER).enroll()
-        await store.report(_report(place, OWNER, "mail", "slow"))
+        await bench.report("mail", "slow")
         shown = {worker.name: (worker.queues, worker.foreign) for worker in await elsewhere.workers()}
         expect(shown, {OWNER: (("mail", "slow"), False), OTHER: ((), False)}, "who works here, and on which queues")
         await store.beat({OWNER: SHORT})
@@ -67,11 +50,10 @@ async def a_queue_tells_how_much_waits_and_for_how_long(place: Place) -> None:
 
 async def completions_of_the_last_minute_make_a_rate(place: Place) -> None:
     async with place.store() as store, place.store() as elsewhere:
-        await Bench(store).enroll()
-        await Bench(store, OTHER).enroll()
-        await store.report(_report(place, OWNER, "mail", done={"mail": 100, "slow": 10}))
-        await elsewhere.report(_report(place, OTHER, "mail", done={"mail": 20}))
-        await store.report(_report(place, OWNER, "mail"))
+        bench, other = await Bench(store).enroll(), await Bench(elsewhere, OTHER).enroll()
+        await bench.report("mail", done={"mail": 100, "slow": 10})
+        await other.report("mail", done={"mail": 20})
+        await bench.report("mail")
         rates = [(await _queue(store, queue)).rate for queue in ("mail", "slow", "other")]
         right = 120 / 75 < rates[0] <= 120 / 60 and 10 / 75 < rates[1] <= 10 / 60 and not rates[2]
         expect(right, True, f"what all owners did counts for about a minute, got {rates}")
@@ -105,7 +87,7 @@ async def what_nobody_ran_is_pruned_where_its_queue_is_served(place: Place) -> N
         if Ability.HISTORY not in store.abilities:
             return
         bench = await Bench(store).enroll()
-        await store.report(_report(place, OWNER, "mail"))
+        await bench.report("mail")
         await bench.put(queue="mail")
         await bench.put(queue="elsewhere")
         await store.act("cancel", JobQuery())

@@ -11,6 +11,7 @@ from treadle.core.states import State
 from treadle.stores.claim import Claim, Demand, Settled, Settlement
 from treadle.stores.contract import Store
 from treadle.stores.job_query import JobQuery
+from treadle.stores.views import OwnerReport
 
 LONG = 60.0
 """Seconds of a lease that does not run out during a check."""
@@ -21,6 +22,9 @@ SHORT = 0.4
 OWNER = "bench:1:a"
 OTHER = "bench:2:b"
 QUEUE = "default"
+
+STARTED = 1_795_348_800.0
+"""When every owner has started, in seconds since the epoch."""
 
 FAILURE = Failure("ValueError", "no such user", "")
 
@@ -128,6 +132,12 @@ class Bench:
     async def settle(self, claims: Sequence[Claim], outcome: Outcome = COMPLETED) -> Sequence[Settled]:
         """Settle them with one outcome."""
         return await self.store.settle(self.owner, [Settlement(claim, outcome) for claim in claims])
+
+    async def report(self, *queues: str, **shown: Any) -> Sequence[str]:
+        """Show the owner as one that serves these queues, or the default one; the signals that were sent to it."""
+        usual: dict[str, Any] = {"concurrency": 10, "running": (), "quiet": False, "started": STARTED, "rss": 1024}
+        values = {**usual, "completed": 3, "failed": 1, **shown}
+        return await self.store.report(OwnerReport(owner=self.owner, queues=queues or (QUEUE,), **values))
 
     async def number(self, state: State, queue: str = QUEUE) -> int:
         """How many jobs of a queue are in a state."""

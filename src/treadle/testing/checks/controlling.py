@@ -10,7 +10,7 @@ from treadle.core.states import State
 from treadle.stores.claim import Demand
 from treadle.stores.contract import Store
 from treadle.stores.job_query import JobQuery
-from treadle.stores.views import OwnerReport, QueueView
+from treadle.stores.views import QueueView
 from treadle.testing.checks.bench import OTHER, OWNER, QUEUE, SHORT, Bench, Place, expect, ids
 
 
@@ -191,22 +191,8 @@ async def what_one_node_is_told_is_kept_nowhere_and_heard_by_all(place: Place) -
 
 async def a_node_shows_what_its_queues_were_told(place: Place) -> None:
     async with place.store() as store, place.store() as elsewhere:
-        await Bench(store).enroll()
-        report = OwnerReport(
-            owner=OWNER,
-            queues=("mail", "slow"),
-            concurrency=12,
-            running=(),
-            quiet=False,
-            started=place.now(),
-            rss=1024,
-            completed=0,
-            failed=0,
-            node="host:1",
-            limits={"slow": 2},
-            paused=("mail",),
-        )
-        await store.report(report)
+        bench = await Bench(store).enroll()
+        await bench.report("mail", "slow", node="host:1", limits={"slow": 2}, paused=("mail",))
         [shown] = await elsewhere.workers()
         got = shown.name, shown.queues, shown.node, dict(shown.limits), shown.paused
         expect(got, (OWNER, ("mail", "slow"), "host:1", {"slow": 2}, ("mail",)), "to whoever asks")

@@ -5,7 +5,6 @@
 from treadle.core.outcomes import Discarded, SetAside
 from treadle.core.states import State
 from treadle.stores.job_query import JobQuery
-from treadle.stores.views import OwnerReport
 from treadle.testing.checks.bench import FAILURE, LONG, OTHER, OWNER, SHORT, Bench, Place, expect, ids
 
 
@@ -111,18 +110,7 @@ async def a_report_is_taken(place: Place) -> None:
     async with place.store() as store:
         bench = await Bench(store).enroll()
         await bench.put()
-        report = OwnerReport(
-            owner=OWNER,
-            queues=("default",),
-            concurrency=10,
-            running=await bench.take(),
-            quiet=False,
-            started=place.now(),
-            rss=1024,
-            completed=3,
-            failed=1,
-        )
-        expect(list(await store.report(report)), [], "nobody sent a signal")
+        expect(list(await bench.report(running=await bench.take())), [], "nobody sent a signal")
 
 
 async def the_doctor_finds_something_to_say(place: Place) -> None:
