@@ -120,7 +120,7 @@ def test_a_job_of_treadle_keeps_its_history_through_both_and_dies_in_time(
     redis: Redis, app: Treadle, redis_url: str, order: Sequence[str]
 ) -> None:
     new = NewJob(name="AlwaysFails", queue="default", args=b'[1.0,"\xc3\xbc"]', max_attempts=3)
-    jid = app.insert([new], instead="")[0].id
+    jid = app.insert([new])[0].id
     history = take_turns(redis, redis_url, jid, order)
     check_history(history, order)
     make_due(redis, "retry", jid)
@@ -162,7 +162,7 @@ def test_retries_of_both_move_at_once_and_none_is_lost(
 ) -> None:
     with SidekiqProcess(redis_url, poll=0.05), TreadleProcess(redis_url, share=["default"]):
         new = NewJob(name="FailsTimes", queue="default", args=b"[1]", max_attempts=5)
-        ours = [one.id for one in app.insert([new] * 100, instead="")]
+        ours = [one.id for one in app.insert([new] * 100)]
         jids = [*ours, *client.perform_bulk("FailsTimes", [[1]] * 100)]
         for jid in jids:
             make_due(redis, "retry", jid)

@@ -166,7 +166,7 @@ class Bench:
 
     def enqueue(self, *jobs: NewJob) -> list[str]:
         """Put them into the store; their ids."""
-        return [one.id for one in self.app.insert(jobs, instead="")]
+        return [one.id for one in self.app.insert(jobs)]
 
     def fill(self, name: str, numbers: range, **values: Any) -> list[str]:
         """A job for every number."""

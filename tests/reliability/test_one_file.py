@@ -21,7 +21,7 @@ def test_four_workers_and_four_producers_never_hear_that_the_database_is_locked(
         app = Treadle(bench.url)
         try:
             for number in range(start, start + 500):
-                app.insert([bench.new("tick", number=number)], instead="")
+                app.insert([bench.new("tick", number=number)])
         except Exception as error:  # noqa: BLE001 - told by the test
             failures.append(error)
         finally:

@@ -41,7 +41,7 @@ def test_the_reply_of_every_insert_is_lost_and_no_job_doubles(bench: Bench, redi
     app = Treadle(redis_proxy.url)
     for number in range(10):
         redis_proxy.cut_reply(matching=script("insert").digest)
-        app.insert([bench.new("tick", number=number)], instead="")
+        app.insert([bench.new("tick", number=number)])
     app.close()
     assert redis_proxy.cuts >= 9  # the first insert teaches the server the script, by its text
     node = bench.start()

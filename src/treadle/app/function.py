@@ -155,9 +155,9 @@ class JobFunction(Generic[P, R_co, H_co]):
         """Enqueue a call. Raises ArgumentError, BlockingCall, StoreUnavailable, Unconfirmed, StoreFull."""
         if self._options.after_commit is not None:
             new, handle = self._new(args, kwargs), self.handle(Unborn())
-            self._app.defer([new], [handle], self._options.after_commit, instead="await aenqueue")
+            self._app.defer([new], [handle], self._options.after_commit)
             return handle
-        inserted = self._app.insert([self._new(args, kwargs)], instead="await aenqueue", tx=self._options.tx)
+        inserted = self._app.insert([self._new(args, kwargs)], tx=self._options.tx)
         return handle_of(self, inserted[0])
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> H_co:

@@ -29,15 +29,14 @@ class Inserts:
         self._connection = connection
         self._events = events
 
-    def insert(self, jobs: Sequence[NewJob], *, instead: str, tx: Any = None) -> Sequence[Inserted]:  # noqa: ANN401
-        """Insert jobs, blocking; what came of each.
+    def insert(self, jobs: Sequence[NewJob], *, call: str, tx: Any = None) -> Sequence[Inserted]:  # noqa: ANN401
+        """Insert jobs for a blocking call of this name; what came of each.
 
-        Raises BlockingCall where a loop runs, naming `instead`; not with `tx`, whose connection is the user's own.
+        Raises BlockingCall where a loop runs, naming its twin; not with `tx`, whose connection is the user's own.
         """
-        call = instead.removeprefix("await a") or "enqueue"
         borrowed = self._borrow(tx)
         if borrowed is None:
-            self._connection.refuse_to_block(call, instead)
+            self._connection.refuse_to_block(call, f"await a{call}")
         else:
             refuse_while_importing(call)
             _refuse_async(borrowed, call)
@@ -60,12 +59,12 @@ class Inserts:
 
         return check_inserted(await insert_within(self.around, jobs, insert), len(jobs))
 
-    def defer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], given: Any, *, instead: str) -> None:  # noqa: ANN401
+    def defer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], given: Any, *, call: str) -> None:  # noqa: ANN401
         """Insert jobs at a commit, which does not block; where there is no transaction, insert them now."""
-        refuse_while_importing(instead.removeprefix("await a") or "enqueue")
+        refuse_while_importing(call)
         deferred = Deferred(jobs, handles, self._insert_blocking, self.ainsert)
         if jobs and not after_commit(given, deferred):
-            self._connection.refuse_to_block(instead.removeprefix("await a") or "enqueue", instead)
+            self._connection.refuse_to_block(call, f"await a{call}")
             deferred.now()
 
     async def adefer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], given: Any) -> None:  # noqa: ANN401

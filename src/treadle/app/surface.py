@@ -107,11 +107,13 @@ class App(Protocol):
         """Run a coroutine for a blocking call."""
         ...
 
-    def insert(self, jobs: Sequence[NewJob], *, instead: str, tx: object = None) -> Sequence[Inserted]:
-        """Insert jobs, blocking, in the transaction of `tx`; `instead` names what a coroutine calls."""
+    def insert(self, jobs: Sequence[NewJob], *, call: str = "enqueue", tx: object = None) -> Sequence[Inserted]:
+        """Insert jobs, blocking, in the transaction of `tx`; `call` is what the user has called."""
         ...
 
-    def defer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], after_commit: object, *, instead: str) -> None:
+    def defer(
+        self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], after_commit: object, *, call: str = "enqueue"
+    ) -> None:
         """Insert jobs when a transaction is committed, at once where there is none."""
         ...
 

@@ -200,9 +200,9 @@ class Treadle(Jobs):
         new = named(self, name, args, queue)
         if after_commit is not None:
             handle = handle_of_named(self, new, Unborn())
-            self.defer([new], [handle], exclusive(after_commit, tx), instead="await aenqueue")
+            self.defer([new], [handle], exclusive(after_commit, tx))
             return handle
-        return handle_of_named(self, new, self.insert([new], instead="await aenqueue", tx=tx)[0])
+        return handle_of_named(self, new, self.insert([new], tx=tx)[0])
 
     async def aenqueue(
         self,
@@ -225,9 +225,9 @@ class Treadle(Jobs):
         """Enqueue many calls made by `new`, all of them or none. `tx` and `after_commit` as in CallSettings."""
         if after_commit is not None:
             jobs, handles = new_jobs(calls), [call.job.handle(Unborn()) for call in calls]
-            self.defer(jobs, handles, exclusive(after_commit, tx), instead="await aenqueue_all")
+            self.defer(jobs, handles, exclusive(after_commit, tx), call="enqueue_all")
             return handles
-        inserted = self.insert(new_jobs(calls), instead="await aenqueue_all", tx=tx)
+        inserted = self.insert(new_jobs(calls), call="enqueue_all", tx=tx)
         return [handle_of(call.job, one) for call, one in zip(calls, inserted, strict=True)]
 
     async def aenqueue_all(
@@ -241,17 +241,19 @@ class Treadle(Jobs):
         inserted = await self.ainsert(new_jobs(calls), tx=tx)
         return [handle_of(call.job, one) for call, one in zip(calls, inserted, strict=True)]
 
-    def insert(self, jobs: Sequence[NewJob], *, instead: str, tx: object = None) -> Sequence[Inserted]:
-        """Insert jobs, blocking; what came of each. Raises BlockingCall where a loop runs, naming `instead`."""
-        return self._inserts.insert(jobs, instead=instead, tx=tx)
+    def insert(self, jobs: Sequence[NewJob], *, call: str = "enqueue", tx: object = None) -> Sequence[Inserted]:
+        """Insert jobs, blocking; what came of each. Raises BlockingCall where a loop runs, naming the `call`."""
+        return self._inserts.insert(jobs, call=call, tx=tx)
 
     async def ainsert(self, jobs: Sequence[NewJob], *, tx: object = None) -> Sequence[Inserted]:
         """Insert jobs; what came of each."""
         return await self._inserts.ainsert(jobs, tx=tx)
 
-    def defer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], after_commit: object, *, instead: str) -> None:
+    def defer(
+        self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], after_commit: object, *, call: str = "enqueue"
+    ) -> None:
         """Insert jobs when a transaction is committed, at once where there is none."""
-        self._inserts.defer(jobs, handles, after_commit, instead=instead)
+        self._inserts.defer(jobs, handles, after_commit, call=call)
 
     async def adefer(self, jobs: Sequence[NewJob], handles: Sequence[Awaiting], after_commit: object) -> None:
         """Insert jobs when a transaction is committed, at once where there is none."""

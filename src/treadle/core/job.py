@@ -19,7 +19,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     `args` is JSON in the shape that the store keeps: a list for Redis, an object for Oban's table.
     `delay` is seconds from the store's own clock; `at` an instant that the caller gave, seconds since the epoch.
     At most one of them is set; neither means now. `priority` is 0, the first, to 9; a store without priorities ignores
-    it. `rerun` is False for a job that must not run again when its worker dies. `meta` holds what JSON has.
+    it. `rerun` is False for a job that must not run again when its worker dies. `tags` are words to find it by, `meta`
+    values that travel with it, as JSON has them.
     `unique` is the rule of a job of which only one is to be kept.
     """
 
@@ -61,7 +62,7 @@ class Job(msgspec.Struct, frozen=True):
     `attempt` counts from 1 and includes the one that runs. `args` is the JSON that stands in the store.
     `origin` names the system whose rules the job was written under: "treadle" or a foreign one ("sidekiq").
     `deaths` counts the workers that died while they ran this job alone. `waited` is how many seconds of the store's
-    clock lay between when it was due and when it was claimed.
+    clock lay between when it was due and when it was claimed. `rerun`, `tags` and `meta` are as in NewJob.
     """
 
     id: str
