@@ -2,15 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from tests.postgres import PgBouncer
+from tests.postgres import PgBouncer, PostgresServer
+from tests.postgres_proxy import PostgresProxy
+from tests.servers import wait_until
 from tests.stores.oban_web import Dashboard
 from tests.stores.places import Postgres
 from treadle import Treadle, current_job
@@ -18,6 +21,8 @@ from treadle.core.controls import QueueControl
 from treadle.core.cron_entry import CronEntry
 from treadle.core.job import NewJob
 from treadle.core.sketch import Sketch
+from treadle.errors import StoreUnavailable
+from treadle.hooks.events import ServiceFailed
 from treadle.stores.broadcasts import Attempts, Broadcasts, Pulse
 from treadle.stores.contract import Store
 
@@ -162,6 +167,67 @@ def test_a_worker_is_shown_with_what_it_runs_and_what_it_did(postgres_url: str) 
     assert producer in uuids
     names = {name: state for state, queue, name in ears.dashboard.counts if queue == "mail"}
     assert names == {"hold": "completed", "fail": "discarded"}
+
+
+@pytest.mark.chaos
+def test_who_tells_nothing_else_is_not_held_up_by_others_that_tell_something(
+    start_postgres: Callable[..., PostgresServer],
+) -> None:
+    """Whoever commits a NOTIFY keeps all others from it until a standby has it, here for ever."""
+    server = start_postgres()
+    url = server.url_of(server.fresh_database())
+
+    def tell_for_ever() -> None:
+        with suppress(psycopg.Error), psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("WITH put AS (INSERT INTO oban_jobs (worker) VALUES ('x')) SELECT pg_notify('x', '')")
+
+    def waits() -> bool:
+        with psycopg.connect(url) as connection:
+            return bool(connection.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'").fetchall())
+
+    async def tell() -> float:
+        async with Postgres(url).store() as store:
+            await told(store).broadcast([pulse()])
+            server.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            server.run("SELECT pg_reload_conf()")
+            endless.start()
+            await asyncio.to_thread(wait_until, waits, LIMIT, "a commit waits for a standby")
+            begun = asyncio.get_running_loop().time()
+            with pytest.raises(StoreUnavailable, match="lock"):
+                await told(store).broadcast([pulse()])
+            took = asyncio.get_running_loop().time() - begun
+            await store.counts()
+            return took
+
+    endless = threading.Thread(target=tell_for_ever, daemon=True)
+    assert asyncio.run(tell()) < 5
+    server.kill()
+    endless.join()
+
+
+def test_a_store_that_was_away_is_met_with_silence_and_told_again(
+    postgres_url: str, postgres_proxy: PostgresProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Treadle(postgres_proxy.url)
+    failed: list[str] = []
+    app.on(ServiceFailed)(lambda event: failed.append(event.service))
+
+    @app.job(queue="mail")
+    async def done() -> None:
+        return
+
+    async def run() -> None:
+        async with app.worker():
+            await asyncio.to_thread(ears.hear, 2)
+            for _ in range(3):
+                postgres_proxy.cut_now()
+            await asyncio.to_thread(ears.hear, 2)
+        await app.aclose()
+
+    with listening(postgres_url) as ears:
+        asyncio.run(run())
+    assert "broadcaster" not in failed
+    assert "broadcaster" not in caplog.text
 
 
 @pytest.mark.parametrize("url", ["sqlite://"])

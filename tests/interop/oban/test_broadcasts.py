@@ -138,6 +138,19 @@ def test_a_dashboard_that_reads_oban_reads_treadle(postgres_server: PostgresServ
         assert {queue for _, queue in web.dashboard.checks} == {"oban"}
 
 
+def test_a_process_that_is_stuck_is_shown_as_it_was_last(database: Database, web: Web) -> None:
+    with TreadleNode(database, queues=("lone",)) as node:
+
+        def shown() -> bool:
+            return any(queue == "lone" for _, queue in web.listen().checks)
+
+        wait_until(shown, PATIENCE, "the queue is shown")
+        node.freeze_children()
+        web.listen(1.0)
+        web.dashboard.checks.clear()
+        wait_until(shown, PATIENCE, "its parent tells of it")
+
+
 def test_a_node_that_stops_tells_no_more(database: Database, web: Web) -> None:
     with TreadleNode(database, queues=("lone",)) as node:
         wait_until(lambda: any(queue == "lone" for _, queue in web.listen().checks), PATIENCE, "shown")
