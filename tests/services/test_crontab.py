@@ -198,6 +198,19 @@ def test_an_entry_that_a_clock_holds_up_which_was_set_back_is_told_of_once(tmp_p
     play(tmp_path, story)
 
 
+def test_two_apps_whose_entries_have_one_name_are_told(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        ours, theirs = scene.entry(name="nightly"), scene.entry(name="nightly")
+        theirs = msgspec.structs.replace(theirs, job=msgspec.structs.replace(theirs.job, name="cleanup"))
+        first, second = scene.node(ours), scene.node(theirs)
+        for node in (first, second, first, second, first):
+            await node.step()
+        [warned] = [event.text for event in scene.heard if isinstance(event, StoreWarning)]
+        assert warned.startswith('the cron entry "nightly" inserts "cleanup", as a worker said that started later, and')
+
+    play(tmp_path, story)
+
+
 @pytest.mark.parametrize("declared", [0, 1])
 def test_a_crontab_costs_a_look_each_half_minute_and_where_code_has_one_a_note_each_minute(
     tmp_path: Path, declared: int

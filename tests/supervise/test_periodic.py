@@ -31,11 +31,12 @@ class Steps:
         async with asyncio.timeout(10), self._changed:
             await self._changed.wait_for(lambda: self.count >= count)
 
-    def periodic(self, every: float = 3600.0, jitter: float = 0.0) -> Periodic:
+    def periodic(self, every: float = 3600.0, jitter: float = 0.0, again: float | None = None) -> Periodic:
         return Periodic(
             "cleaner",
             self.step,
             every=every,
+            again=again,
             jitter=lambda: jitter,
             on_error=lambda name, error: self.errors.append((name, str(error))),
         )
@@ -145,6 +146,20 @@ def test_a_step_that_raises_is_reported_and_repeated() -> None:
         await steps.reach(3)
         await periodic.stop()
         assert steps.errors[:2] == [("cleaner", "step 1"), ("cleaner", "step 2")]
+
+    play(story)
+
+
+def test_a_step_that_raises_is_repeated_sooner_where_that_is_asked_for() -> None:
+    async def story() -> None:
+        async def fail(count: int) -> float | None:
+            raise ValueError(f"step {count}")
+
+        steps = Steps(fail)
+        periodic = steps.periodic(every=3_600.0, again=0.0)
+        periodic.start()
+        await steps.reach(3)
+        await periodic.stop()
 
     play(story)
 

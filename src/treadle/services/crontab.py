@@ -21,6 +21,9 @@ EVERY = 30.0
 
 DECLARE_EVERY = 60.0
 
+AGAIN = 5.0
+"""Seconds after which a tick is tried again that the store did not let happen."""
+
 _NEAR = 5.0
 
 
@@ -46,8 +49,10 @@ class Ticker:
             self._declared = table.now
             table = await self._store.crontab()
         for name in table.unreadable:
-            self._tell(name, "what the store has of it is no entry")
+            self._tell(name, "does not tick: what the store has of it is no entry")
         ours = [row for row in table.rows.values() if ticks_here(row, self._entries)]
+        for row in ours:
+            self._tell_if_odd(row, table.now)
         upcoming = [await self._tick(row, table.now) for row in ours]
         self.next = min(upcoming, default=inf)
         return max(self.next - table.now, 0.0)
@@ -59,21 +64,14 @@ class Ticker:
 
     async def _tick(self, row: CronRow, now: float) -> float:
         """Fire an entry if it is due; when it is due next. One that cannot be holds up no other."""
-        if LATE < row.last_tick - now <= AHEAD:
-            at = datetime.fromtimestamp(row.last_tick, UTC)
-            self._tell(
-                row.entry.name,
-                f"its last tick, {at:%Y-%m-%d %H:%M:%S} UTC, lies ahead of the store's clock, which was set back: it "
-                f"goes on from there; to begin now, pause and resume it",
-            )
         try:
             await self._fire(row, now)
             upcoming = ticks_of(row.entry).next_after(now)
         except (StoreUnavailable, StoreFull):
             raise
         except (ConfigError, ArgumentError, StoreError) as error:
-            self._tell(row.entry.name, str(error))
-            return inf
+            self._tell(row.entry.name, f"does not tick: {error}")
+            return now + AGAIN if isinstance(error, StoreError) else inf
         return inf if upcoming is None else upcoming
 
     async def _fire(self, row: CronRow, now: float) -> None:
@@ -91,9 +89,26 @@ class Ticker:
         if found.missed:
             self._events.emit(CronMissed(entry=row.entry.name, count=found.missed))
 
-    def _tell(self, name: str, why: str) -> None:
+    def _tell_if_odd(self, row: CronRow, now: float) -> None:
+        """What is right by all rules, and yet not what anybody expects."""
+        name, job, own = row.entry.name, row.entry.job.name, self._entries.get(row.entry.name)
+        if own is not None and own.job.name != job and row.declared and not row.changed:
+            self._tell(
+                name,
+                f'inserts "{job}", as a worker said that started later, and not "{own.job.name}" as the code here has '
+                f"it: if that is another app, give one of the entries another name",
+            )
+        if LATE < row.last_tick - now <= AHEAD:
+            at = datetime.fromtimestamp(row.last_tick, UTC)
+            self._tell(
+                name,
+                f"does not tick: its last tick, {at:%Y-%m-%d %H:%M:%S} UTC, lies ahead of the store's clock, which was "
+                f"set back: it goes on from there; to begin now, pause and resume it",
+            )
+
+    def _tell(self, name: str, what: str) -> None:
         """Once, not at every look."""
-        text = f'the cron entry "{name}" does not tick: {why}'
+        text = f'the cron entry "{name}" {what}'
         if text not in self._told:
             self._told.add(text)
             self._events.emit(StoreWarning(text=text))
@@ -108,7 +123,7 @@ def crontab(
     async def step() -> float:
         return told(await ticker.step())
 
-    return Periodic(CRONTAB, step, every=EVERY, jitter=jitter, on_error=on_error)
+    return Periodic(CRONTAB, step, every=EVERY, again=AGAIN, jitter=jitter, on_error=on_error)
 
 
 def told(seconds: float) -> float:

@@ -17,12 +17,22 @@ _LAST_STEP = 1.0
 
 
 class Periodic:
-    """Runs `step` now and then every `every` seconds, spread by up to a tenth."""
+    """Runs `step` now and then every `every` seconds, or `again` after one that raised, spread by up to a tenth."""
 
-    def __init__(self, name: str, step: Step, *, every: float, jitter: Callable[[], float], on_error: OnError) -> None:
+    def __init__(
+        self,
+        name: str,
+        step: Step,
+        *,
+        every: float,
+        jitter: Callable[[], float],
+        on_error: OnError,
+        again: float | None = None,
+    ) -> None:
         self.name = name
         self._step = step
         self._every = every
+        self._again = every if again is None else again
         self._jitter = jitter
         self._on_error = on_error
         self._stopping = False
@@ -61,7 +71,7 @@ class Periodic:
             return await self._step()
         except Exception as error:  # noqa: BLE001 - a loop's edge: reported, and tried again
             self._on_error(self.name, error)
-            return None
+            return self._again
 
     async def _rest(self, seconds: float) -> None:
         try:
