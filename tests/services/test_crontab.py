@@ -198,6 +198,20 @@ def test_an_entry_that_a_clock_holds_up_which_was_set_back_is_told_of_once(tmp_p
     play(tmp_path, story)
 
 
+def test_an_entry_that_is_removed_is_written_anew_at_the_next_look_where_code_has_it(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        declared = scene.entry()
+        node = scene.node(declared)
+        await node.step()
+        await scene.store.put_cron(scene.entry("0 5 * * *"))
+        await scene.store.remove_cron("report")
+        await node.step()
+        [row] = (await scene.store.crontab()).rows.values()
+        assert (row.entry, row.changed) == (declared, False)
+
+    play(tmp_path, story)
+
+
 def test_two_apps_whose_entries_have_one_name_are_told(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         ours, theirs = scene.entry(name="nightly"), scene.entry(name="nightly")

@@ -125,7 +125,7 @@ class Crons:
     def remove(self, name: str) -> None:
         """Delete an entry and what was done to it. Raises UnknownCron.
 
-        Workers whose code declares it write it anew within a minute, as the code has it: to stop it, pause it.
+        Workers whose code declares it write it anew at once, as the code has it: to stop it, pause it.
         """
         self._app.blocking("remove", self.aremove(name), instead="await app.crons.aremove()")
 

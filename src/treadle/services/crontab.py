@@ -60,6 +60,9 @@ class Ticker:
     def _must_declare(self, table: Crontab) -> bool:
         if not self._entries and not any(row.declared for row in table.rows.values()):
             return False
+        # Somebody removed one, or the store lost its data.
+        if self._entries.keys() - table.rows.keys() - {*table.unreadable}:
+            return True
         return self._declared is None or not 0 <= table.now - self._declared < DECLARE_EVERY
 
     async def _tick(self, row: CronRow, now: float) -> float:
