@@ -13,7 +13,7 @@ import pytest
 from tests.postgres import PgBouncer, PostgresServer
 from tests.servers import wait_until
 from tests.stores.oban_py_table import OBAN_PY_TABLE
-from tests.stores.places import Postgres
+from tests.stores.places import ManualClock, Postgres
 from treadle.core.job import NewJob
 from treadle.core.outcomes import (
     Cancelled,
@@ -30,7 +30,7 @@ from treadle.core.states import State
 from treadle.errors import ArgumentError, StoreError
 from treadle.stores.claim import Settlement
 from treadle.stores.job_query import JobQuery
-from treadle.stores.postgres_hints import Hints
+from treadle.stores.postgres_hints import WALKED, Hints
 from treadle.stores.postgres_jobs import EXACT
 from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock
@@ -428,41 +428,84 @@ def _read(place: Postgres) -> int:
     return int(number or 0)
 
 
-class SteppedClock:
-    """A clock on which every look costs what the test says."""
-
-    def __init__(self) -> None:
-        self.at = 1_000.0
-
-    def now(self) -> float:
-        return self.at
-
-    def steady(self) -> float:
-        return self.at
-
-
-def test_claims_that_are_slow_begin_where_the_last_one_ended_and_look_at_all_once_a_second() -> None:
-    clock = SteppedClock()
+def test_claims_that_walk_far_begin_where_the_last_one_ended_and_now_and_then_look_at_all() -> None:
+    clock = ManualClock()
     hints = Hints(clock)
 
-    def claim(seconds: float, *taken: tuple[str, int, float]) -> list[float]:
+    def claim(walked: int, *taken: tuple[str, float], seconds: float = 0.0) -> list[float]:
         since = hints.begin(["a", "b"])["since"]
-        clock.at += seconds
-        hints.end(taken)
+        clock.advance(seconds)
+        hints.end([(queue, (0, due, 1)) for queue, due in taken], walked)
         return list(since)
 
     all_of_it = [float("-inf")] * 2
-    assert claim(0.001, ("a", 0, 1.0)) == all_of_it
-    assert claim(0.015, ("a", 0, 2.0)) == all_of_it
-    assert claim(0.1, ("a", 0, 3.0), ("b", 0, 4.0)) == all_of_it
-    assert claim(0.001, ("a", 0, 5.0)) == [3.0, 4.0]
-    assert claim(0.001) == [5.0, 4.0]
+    assert claim(WALKED, ("a", 1.0)) == all_of_it
+    assert claim(WALKED + 5, ("a", 2.0), ("b", 4.0), seconds=0.02) == all_of_it
+    assert claim(2, ("a", 3.0)) == [2.0, 4.0]
+    assert claim(9_999_999, ("a", 5.0)) == [3.0, 4.0]
+    clock.advance(0.9)
+    assert claim(2, ("a", 6.0)) == [5.0, 4.0]
+    clock.advance(0.2)
+    assert claim(9_999, ("a", 7.0), seconds=0.02) == all_of_it
     hints.forget()
-    assert claim(0.1, ("a", 0, 6.0)) == all_of_it
-    assert claim(0.95, ("a", 0, 7.0)) == [6.0, float("-inf")]
-    clock.at += 0.1
-    assert claim(0.001, ("a", 0, 8.0)) == all_of_it
-    assert claim(0.001) == all_of_it
+    assert claim(2, ("a", 8.0)) == [7.0, 4.0], "not so soon that it takes more than a share of the time"
+    clock.advance(0.3)
+    assert claim(9_999, ("a", 9.0), seconds=0.02) == all_of_it
+    assert claim(0) == [9.0, 4.0], "nothing was found: look soon"
+    clock.advance(0.3)
+    assert claim(9_999, seconds=3.0) == all_of_it
+    clock.advance(29.0)
+    assert claim(2, ("a", 10.0)) == [9.0, 4.0]
+    clock.advance(2.0)
+    assert claim(WALKED, ("a", 11.0)) == all_of_it
+    assert claim(WALKED) == all_of_it, "what was far is near again"
+
+
+def test_a_snapshot_that_stays_open_makes_claims_no_slower(
+    postgres_url: str, postgres_server: PostgresServer, postgres_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds = 40
+
+    async def story() -> None:
+        store = make_store(postgres_url, ManualClock())
+        bench = await Bench(store).enroll()
+        for _ in range(rounds):
+            assert await bench.end(await bench.take(5)) == ["applied"] * 5
+        # What it read is known when its connections have ended.
+        store.close()
+
+    place = Postgres(postgres_url)
+    on(place, lambda bench: bench.store.insert([new()] * (2 * rounds * 5)))
+    asyncio.run(story())
+    usual = _walked(postgres_server, postgres_database)
+    beside(
+        place,
+        "INSERT INTO oban_jobs (worker, scheduled_at) SELECT 'old', timezone('UTC', now()) - interval '1 hour' "
+        "FROM generate_series(1, 21000)",
+    )
+    with psycopg.connect(postgres_url) as snapshot:
+        snapshot.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        snapshot.execute("SELECT 1 FROM oban_jobs LIMIT 1")
+        beside(place, "UPDATE oban_jobs SET state = 'completed' WHERE worker = 'old'")
+        before = _walked(postgres_server, postgres_database)
+        asyncio.run(story())
+        walked = _walked(postgres_server, postgres_database) - before
+    # One look at everything, and from then on as few places as without a snapshot, or twice as many.
+    assert 21_000 < walked < 22_000 + 2 * usual
+    [told] = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "a transaction that stays open" in told.getMessage()
+
+
+def _walked(server: PostgresServer, database: str) -> int:
+    """How many places of the index by which jobs are claimed were read by connections that have ended."""
+    mine = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = 'treadle'"
+    wait_until(lambda: server.run(mine, database) == [(0,)], what="the store's connections have ended")
+    [(number,)] = server.run(
+        "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname LIKE %s",
+        "oban_jobs_state_queue_%",
+        database=database,
+    )
+    return int(number)
 
 
 def test_the_arguments_of_a_large_job_at_hand_are_not_read_again(postgres_url: str) -> None:

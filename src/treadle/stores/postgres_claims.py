@@ -21,8 +21,6 @@ _log = Log("treadle.stores.postgres")
 
 # A claim that meets poison asks again for what it lacks, but not for ever: the next claim goes on.
 _ROUNDS = 10
-# Seconds by which an instant and what is computed back to it may differ.
-_ROUNDED = 1e-3
 # More than any owner holds.
 _EVERYTHING = 1_000_000
 
@@ -58,7 +56,8 @@ def claim(
         if rows[0][0]:
             raise _fenced(owner)
         lent = [row for row in rows if row[3] is not None]
-        hints.end((row[5], row[13], row[1] - row[14] - _ROUNDED) for row in lent if row[2] and not row[12])
+        ends = [(row[5], (row[13], row[15], row[3])) for row in lent if row[2] and not row[12]]
+        hints.end(ends, rows[0][16])
         sound = _sound(session, lent, receipt)
         claims += sound
         if len(sound) == len(lent):
@@ -96,7 +95,7 @@ def _left(demands: Sequence[Demand], claims: Sequence[Claim]) -> list[Demand]:
 def _sound(session: Session, rows: Sequence[Any], receipt: str) -> list[Claim]:
     """The claims of rows that can be run; the others are discarded, with one line of log each."""
     claims, reasons = [], {}
-    for _, _, sound, job_id, worker, queue, args, attempt, most, deaths, tags, meta, _, _, waited in rows:
+    for _, _, sound, job_id, worker, queue, args, attempt, most, deaths, tags, meta, _, _, waited, *_ in rows:
         reason = poison(args, b"{}" if meta is None else meta.encode(), attempt - sound, most)
         if reason is None:
             job = Job(str(job_id), worker, queue, args, attempt, most, "treadle", deaths, True, max(waited, 0.0))

@@ -8,16 +8,18 @@ SKEW = 2.0
 OLDEST = 120_000
 # Seconds of one transaction, after which what it keeps from being cleaned up begins to slow claims down.
 LONGEST_TRANSACTION = 300.0
+# Transactions that began since, of which the same is true. Slots and standbys keep rows without one of their own.
+MOST_HELD_BACK = 1_000_000
 
 
 def diagnose(session: Session, clock: Clock) -> list[Finding]:
     """Look at everything; one finding for each thing, good or bad."""
-    number, version, fsync, pages, commit, encoding, now, _, oldest = session.row("diagnose")
+    number, version, fsync, pages, commit, encoding, now, held_back, oldest = session.row("diagnose")
     return [
         _version(number, version),
         _durability(fsync, pages, commit),
         _encoding(encoding),
-        _old_transactions(oldest),
+        _old_transactions(oldest, held_back),
         _skew(clock.now() - now),
     ]
 
@@ -51,14 +53,21 @@ def _encoding(encoding: str) -> Finding:
     )
 
 
-def _old_transactions(seconds: float) -> Finding:
-    if seconds <= LONGEST_TRANSACTION:
-        return Finding("ok", f"the oldest open transaction is {seconds:.0f} s old")
-    return Finding(
-        "warning",
-        f"expected transactions of at most {LONGEST_TRANSACTION:.0f} s, got one that is open for {seconds:.0f} s: rows "
-        f"of finished jobs cannot be cleaned up meanwhile, and claims slow down; see pg_stat_activity",
-    )
+def _old_transactions(seconds: float, held_back: int) -> Finding:
+    if seconds > LONGEST_TRANSACTION:
+        return Finding(
+            "warning",
+            f"expected transactions of at most {LONGEST_TRANSACTION:.0f} s, got one that is open for {seconds:.0f} s: "
+            f"rows of finished jobs cannot be cleaned up meanwhile, and claims slow down; see pg_stat_activity and "
+            f"pg_prepared_xacts",
+        )
+    if held_back > MOST_HELD_BACK:
+        return Finding(
+            "warning",
+            f"expected rows of finished jobs to be cleaned up, got some kept since {held_back:,} transactions: "
+            f"see xmin in pg_replication_slots and backend_xmin in pg_stat_replication",
+        )
+    return Finding("ok", f"the oldest open transaction is {seconds:.0f} s old")
 
 
 def _skew(seconds: float) -> Finding:
