@@ -28,7 +28,7 @@ chaos: ## what the default tests do to processes and stores, longer and more oft
 	@scripts/setup test
 	@$(BIN)/python -m pytest tests -m chaos $(ARGS)
 
-bench: ## what a drain, an idle worker and the import cost, on this machine
+bench: ## enqueue, drain, idle, imports, and treadle beside its peers on PostgreSQL, on this machine
 	@scripts/setup test
 	@$(BIN)/python -m benchmarks
 

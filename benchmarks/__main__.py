@@ -22,14 +22,24 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="treadle-bench-") as folder,
         RedisServer() as server,
-        PostgresServer() as postgres,
+        PostgresServer(fsync="on", full_page_writes="on", shared_buffers="256MB") as postgres,
     ):
+
+        def redis_url() -> str:
+            return server.url_of(server.fresh_database())
+
+        def postgres_url() -> str:
+            return postgres.url_of(postgres.fresh_database())
+
         for number in range(3):
-            measure("drain.py", f"sqlite:///{folder}/drain{number}.db")
-            measure("drain.py", server.url_of(server.fresh_database()))
-            measure("drain.py", postgres.url_of(postgres.fresh_database()))
-        measure("idle.py", f"sqlite:///{folder}/idle.db")
-        measure("idle.py", server.url_of(server.fresh_database()))
+            for url in (f"sqlite:///{folder}/drain{number}.db", redis_url(), postgres_url()):
+                measure("drain.py", url)
+        for url in (f"sqlite:///{folder}/enqueue.db", redis_url(), postgres_url()):
+            measure("enqueue.py", url)
+        for url in (f"sqlite:///{folder}/idle.db", redis_url(), postgres_url()):
+            measure("idle.py", url)
+        measure("snapshot.py", postgres_url())
+        measure("compare.py", postgres.url)
 
 
 if __name__ == "__main__":

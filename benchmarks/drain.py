@@ -2,14 +2,16 @@
 
 import asyncio
 import sys
-import time
+
+from cost import Cost, Server, measured
 
 from treadle import Treadle
 from treadle.app.worker import new_loop
 
 
-async def drain(app: Treadle, jobs: int, limit: int) -> float:
-    """Jobs a second from the first claim to the last settlement."""
+async def drain(url: str, jobs: int, limit: int) -> Cost:
+    """What it costs from the first claim to the last settlement."""
+    app = Treadle(url)
     done = 0
     finished = asyncio.Event()
 
@@ -22,10 +24,10 @@ async def drain(app: Treadle, jobs: int, limit: int) -> float:
 
     for start in range(0, jobs, 1000):
         await app.aenqueue_all([noop.new(n, "text") for n in range(start, min(start + 1000, jobs))])
-    began = time.perf_counter()
-    async with app.worker(concurrency=limit):
-        await finished.wait()
-    return jobs / (time.perf_counter() - began)
+    with measured(Server(url)) as cost:
+        async with app.worker(concurrency=limit):
+            await finished.wait()
+    return cost
 
 
 def main() -> None:
@@ -33,8 +35,8 @@ def main() -> None:
     jobs = int(sys.argv[2]) if len(sys.argv) > 2 else 50_000
     limit = int(sys.argv[3]) if len(sys.argv) > 3 else 200
     with asyncio.Runner(loop_factory=new_loop()) as runner:
-        rate = runner.run(drain(Treadle(url), jobs, limit))
-    print(f"{url.partition(':')[0]}: {jobs} no-op async jobs, limit {limit}, one process: {rate:,.0f} jobs/s")
+        cost = runner.run(drain(url, jobs, limit))
+    print(f"{url.partition(':')[0]}: drain {jobs} no-op async jobs, limit {limit}, one process: {cost.shown(jobs)}")
 
 
 if __name__ == "__main__":

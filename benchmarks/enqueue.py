@@ -4,11 +4,9 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from cost import Cost, Server, measured
 
-from benchmarks.cost import Cost, Server, measured
 from treadle import Treadle
 from treadle.app.worker import new_loop
 

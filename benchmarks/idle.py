@@ -1,9 +1,9 @@
 """Idle on five queues, as a node (parent and one child) and embedded: what it costs, and how soon a pushed job starts.
 
-`python benchmarks/idle.py sqlite:////tmp/idle.db` or `redis://127.0.0.1:6379/0`; the store should be empty and the
-server serve nobody else. Commands are what MONITOR shows of clients; what scripts call is no round trip and not
-counted. CPU is that of the whole tree of processes. The other program pushes with plain LPUSH, on SQLite with an INSERT
-of its own connection.
+`python benchmarks/idle.py sqlite:////tmp/idle.db`, `redis://127.0.0.1:6379/0` or `postgresql://…`; the store should be
+empty and the server serve nobody else. Commands are what MONITOR shows of clients; what scripts call is no round trip
+and not counted. On PostgreSQL they are transactions. CPU is that of the whole tree of processes, and of the server. The
+other program pushes with plain LPUSH, on SQLite with an INSERT of its own connection, on PostgreSQL as Oban does.
 """
 
 import json
@@ -19,7 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import psycopg
 import redis
+from cost import Server
 
 HERE = Path(__file__).parent
 QUEUES = tuple(f"queue{number}" for number in range(5))
@@ -68,6 +70,34 @@ class Sqlite:
         connection.close()
 
 
+class Postgres:
+    """Inserts and tells, as Oban does; counts the transactions of the database."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+
+    @property
+    def commands(self) -> int:
+        # What others did is told a second later.
+        time.sleep(2.0)
+        [[number]] = self._connection.execute(
+            "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchall()
+        return int(number)
+
+    def push(self, queue: str, now: float) -> None:
+        self._connection.execute(
+            "WITH put AS (INSERT INTO oban_jobs (queue, worker, args) VALUES (%s, 'stamp', jsonb_build_object('sent', "
+            "%s::float8)) RETURNING queue) "
+            "SELECT pg_notify('public.oban_insert', json_build_object('queue', queue)::text) FROM put",
+            (queue, now),
+        )
+
+
+STORES = {"redis": Redis, "sqlite": Sqlite, "postgresql": Postgres}
+SPOKEN = {"redis": "commands", "postgresql": "transactions"}
+
+
 @contextmanager
 def running(kind: str, url: str) -> "Iterator[subprocess.Popen[str]]":
     """A worker of this kind."""
@@ -99,21 +129,24 @@ def measure(kind: str, url: str) -> None:
     """Idle for a while, then push one job after the other."""
     with running(kind, url) as process:
         time.sleep(SETTLE)
-        store = (Redis if url.startswith("redis") else Sqlite)(url)
+        kind_of_store = url.partition(":")[0]
+        store, server = STORES[kind_of_store](url), Server(url)
         store.push(QUEUES[0], time.perf_counter())
         started_after(process)
         time.sleep(SETTLE)
-        commands, cpu = store.commands, busy(process.pid)
+        before = store.commands, busy(process.pid), server.cpu(), time.perf_counter()
         time.sleep(IDLE)
-        commands, cpu = store.commands - commands, busy(process.pid) - cpu
+        after = store.commands, busy(process.pid), server.cpu(), time.perf_counter()
+        commands, cpu, served, wall = (now - then for now, then in zip(after, before, strict=True))
         late = []
         for number in range(PUSHES):
             store.push(QUEUES[number % len(QUEUES)], time.perf_counter())
             late.append(started_after(process))
             time.sleep(0.02)
     late.sort()
-    spoken = f"{commands / IDLE:.1f} commands/s, " if url.startswith("redis") else ""
-    print(f"{url.partition(':')[0]}, {kind}, idle on {len(QUEUES)} queues: {spoken}{cpu / IDLE:.2%} of a core")
+    spoken = f"{commands / wall:.1f} {SPOKEN[kind_of_store]}/s, " if kind_of_store in SPOKEN else ""
+    used = f"{cpu / wall:.2%} of a core, the server {served / wall:.2%}"
+    print(f"{kind_of_store}, {kind}, idle on {len(QUEUES)} queues: {spoken}{used}")
     print(f"  push to body: p50 {statistics.median(late) * 1e3:.2f} ms, p99 {late[int(PUSHES * 0.99)] * 1e3:.2f} ms")
 
 

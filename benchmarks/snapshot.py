@@ -6,13 +6,10 @@ empty and of this machine.
 
 import asyncio
 import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import psycopg
+from cost import Cost, Server, measured
 
-from benchmarks.cost import Cost, Server, measured
 from treadle.core.job import NewJob
 from treadle.core.outcomes import COMPLETED
 from treadle.stores.claim import Demand, Settlement
