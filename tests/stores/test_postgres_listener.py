@@ -47,6 +47,7 @@ class Ears:
             missed=lambda: self.heard.put(MISSED),
             node="here",
             clock=StillClock(),
+            draw=lambda _: b"\x80",
         )
 
     def next(self) -> Message:

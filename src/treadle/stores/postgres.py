@@ -307,7 +307,7 @@ class PostgresStore:
         return await self._desks.back.run(lambda session: step(PostgresTable(session)))
 
     def _begin(self) -> None:
-        self._desks = Desks(self._server, self._clock)
+        self._desks = Desks(self._server, self._clock, self._draw)
         self._end = weakref.finalize(self, self._desks.close)
 
     def _begin_in_child(self) -> None:

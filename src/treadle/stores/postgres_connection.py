@@ -18,9 +18,10 @@ import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from treadle.errors import ConfigError
+from treadle.errors import ConfigError, StoreUnavailable
 from treadle.stores import migrations
 from treadle.stores.postgres_errors import AGAIN, HUNG_UP, NoAnswer, code_of, loses_connection, translated, unreachable
+from treadle.stores.postgres_rest import Rest
 from treadle.stores.shapes import TableShape
 from treadle.stores.statements import ASIDE, statement_in
 
@@ -170,9 +171,10 @@ class Session:
 class Seat:
     """A place for one connection; to be used by one thread at a time."""
 
-    def __init__(self, server: Server, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, server: Server, settings: Mapping[str, str] | None = None, rest: Rest | None = None) -> None:
         self._server = server
         self._settings = {**_SETTINGS, **(settings or {})}
+        self._rest = rest
         self._pooled = server.pooled
         self._link: Link | None = None
         self._pid = os.getpid()
@@ -231,8 +233,16 @@ class Seat:
             self.close()
         if self._link is not None:
             return self._link, True
-        self._link = self._opened()
+        self._link = self._opened() if self._rest is None else self._opened_after(self._rest)
         return self._link, False
+
+    def _opened_after(self, rest: Rest) -> Link:
+        rest.check()
+        try:
+            return self._opened()
+        except StoreUnavailable as error:
+            rest.begin(error)
+            raise
 
     def _opened(self) -> Link:
         try:

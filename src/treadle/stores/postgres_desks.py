@@ -22,6 +22,7 @@ from treadle.stores.postgres_hints import Hints
 from treadle.stores.postgres_inserts import PATIENCE, Inserts
 from treadle.stores.postgres_lent import LentInserts, identity
 from treadle.stores.postgres_notices import Notices
+from treadle.stores.postgres_rest import Rest
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,13 +40,13 @@ _THREAD_SEATS = 8
 class Desks:
     """All of them. What is closed opens again at its next use; a child of a fork makes its own."""
 
-    def __init__(self, server: Server, clock: Clock) -> None:
+    def __init__(self, server: Server, clock: Clock, draw: Callable[[int], bytes]) -> None:
         self.bell = Bell(lambda: 0, alone=True)
         self.hints = Hints(clock)
         self.large = AtHand()
         self.front = Desk("treadle-postgres", server, self.bell.ring, _FRONT_SETTINGS)
         self.inserting = Desk("treadle-postgres-insert", server, self.bell.ring)
-        self.back = Desk("treadle-postgres-back", server, self._changed_behind)
+        self.back = Desk("treadle-postgres-back", server, self._changed_behind, rest=Rest(clock, draw))
         self.threads = Seats(server)
         self._telling, self._turn = Seat(server), Lock()
         own_now = partial(self.threads.call, lambda seat: seat.run(identity))
@@ -53,7 +54,7 @@ class Desks:
         self.inserts = Inserts(clock, self.notices)
         self.lent = LentInserts(server, own_now, partial(self.back.run, identity), self.inserts.ids)
         self.signals = Signals()
-        self.listener = listener_of(server, self.bell, self.threads.call, clock, self.signals)
+        self.listener = listener_of(server, self.bell, self.threads.call, clock, self.signals, draw=draw)
 
     def close(self) -> None:
         """End the threads and close the connections."""
@@ -78,10 +79,15 @@ class Desk:
     """A connection with a thread of its own, for every loop of the process."""
 
     def __init__(
-        self, name: str, server: Server, changed: Callable[[], None], settings: Mapping[str, str] | None = None
+        self,
+        name: str,
+        server: Server,
+        changed: Callable[[], None],
+        settings: Mapping[str, str] | None = None,
+        rest: Rest | None = None,
     ) -> None:
         self._lane = Lane(name)
-        self._seat = Seat(server, settings)
+        self._seat = Seat(server, settings, rest)
         self._changed = changed
 
     async def run(self, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -98,7 +98,9 @@ class Hearing:
         return [control_of(signal) for order in given if (signal := signal_of(order)) is not None]
 
 
-def listener_of(server: Server, bell: Bell, call: Call, clock: Clock, signals: Signals) -> Listener:
+def listener_of(
+    server: Server, bell: Bell, call: Call, clock: Clock, signals: Signals, *, draw: Callable[[int], bytes]
+) -> Listener:
     """Hears what changes in a schema, and tells `bell` and `signals`. It is not started yet."""
     hearing = Hearing(bell, call, signals)
     hears = {"insert": hearing.inserted, "signal": hearing.signalled, "orders": hearing.ordered}
@@ -107,4 +109,4 @@ def listener_of(server: Server, bell: Bell, call: Call, clock: Clock, signals: S
         bell.ring()
         signals.ring()
 
-    return Listener(server, hears, missed=missed, node=socket.gethostname(), clock=clock)
+    return Listener(server, hears, missed=missed, node=socket.gethostname(), clock=clock, draw=draw)

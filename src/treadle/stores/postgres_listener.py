@@ -22,13 +22,14 @@ from treadle.core.clock import Clock
 from treadle.log import Log
 from treadle.stores.oban_notices import channel, read, write
 from treadle.stores.postgres_connection import Link, Server, dial, is_pooled
+from treadle.stores.postgres_rest import by_chance
 
 PROBE_EVERY = 15.0
 """Seconds without a notification after which the connection is tried."""
 
 PATIENCE = 5.0
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds between tries to connect; the last one over and over."""
+"""Seconds between tries to connect, by chance more or less; the last one over and over."""
 
 ANSWER_EVERY = 5.0
 """Seconds between two answers to nodes that ask who is there."""
@@ -47,7 +48,14 @@ class Listener:
     """
 
     def __init__(
-        self, server: Server, hears: Mapping[str, Hear], *, missed: Callable[[], None], node: str, clock: Clock
+        self,
+        server: Server,
+        hears: Mapping[str, Hear],
+        *,
+        missed: Callable[[], None],
+        node: str,
+        clock: Clock,
+        draw: Callable[[int], bytes],
     ) -> None:
         self._server = server
         self.deaf = True
@@ -56,6 +64,7 @@ class Listener:
         self._missed = missed
         self._node = node
         self._clock = clock
+        self._draw = draw
         self._answered: float | None = None
         self._came: deque[tuple[str, str]] = deque()
         self._thread: threading.Thread | None = None
@@ -103,7 +112,7 @@ class Listener:
                     log.warning(
                         "no notifications of PostgreSQL are heard, changes are looked for each second: %s", error
                     )
-                waker.wait(PAUSES[min(failures, len(PAUSES) - 1)])
+                waker.wait(by_chance(PAUSES[min(failures, len(PAUSES) - 1)], self._draw))
                 failures += 1
 
     def _listen(self, link: Link) -> None:
