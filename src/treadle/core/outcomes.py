@@ -144,6 +144,8 @@ class Verdict(IntEnum):
     @classmethod
     def of(cls, job: Job) -> "Verdict | None":
         """The verdict on a claimed job; None for one that is to be run."""
+        if job.deaths < DEATHS_ALLOWED:
+            return None
         return next((verdict for verdict in reversed(cls) if job.deaths >= verdict), None)
 
     @property
