@@ -10,11 +10,12 @@ from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from treadle.errors import ArgumentError
 from treadle.stores.oban_notices import PLAIN_LIMIT, READ_LIMIT, channel, read, write
+from treadle.stores.oban_signals import control_of, kill_of
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "oban-notifications.jsonl"
 RECORDED = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
@@ -76,6 +77,35 @@ def test_garbage_is_nothing_and_one_line(payload: str, caplog: pytest.LogCapture
     [record] = caplog.records
     assert record.getMessage().startswith("expected a notification that Oban can read")
     assert len(record.getMessage()) < 300
+
+
+names = st.sampled_from(["action", "queue", "ident", "limit", "job_id", "node", "ping", "paused"])
+odd = values | st.floats() | st.sampled_from(
+    ["pause", "resume", "scale", "start", "stop", "pkill", "*", "any", "Oban.", "a\0b", "\ud800", 10**400, -(10**400)]
+)  # fmt: skip
+signals = st.dictionaries(names, odd, max_size=6).map(json.dumps)
+deep = st.builds(
+    lambda depth, inner: '{"action":' + "[" * depth + inner + "]" * depth + "}", st.integers(0, 5000), st.just("1")
+)
+documents = signals | deep | st.text()
+
+
+@given(documents, st.sampled_from([*FORMS, lambda text: packed(text)[:-5], lambda text: packed(text)[7:]]))
+def test_whatever_comes_is_read_and_what_is_obeyed_can_be_done(document: str, form: Callable[[str], str]) -> None:
+    try:
+        message = read(form(document))
+    except UnicodeEncodeError:
+        # Of the test's own: what cannot be packed cannot be sent.
+        assume(False)
+    if message is None:
+        return
+    control, job_id = control_of(message), kill_of(message)
+    assert job_id is None or 0 < job_id < 2**63
+    if control is not None:
+        assert 0 < len(control.queue) < 128
+        assert control.queue.isprintable()
+        assert control.limit is None or 0 < control.limit < 2**15
+        assert (control.limit is None) <= (control.action != "scale")
 
 
 @given(st.text())

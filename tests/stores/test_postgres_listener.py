@@ -14,7 +14,8 @@ import pytest
 from tests.postgres import PgBouncer, PostgresServer
 from tests.servers import wait_until
 from tests.stores.places import Postgres
-from treadle.core.controls import CancelRequest, QueueControl
+from tests.stores.storm import storm
+from treadle.core.controls import EACH_NODE, CancelRequest, Order, QueueControl
 from treadle.stores.postgres_connection import server_at
 from treadle.stores.postgres_listener import Listener, Message
 from treadle.stores.postgres_watch import SELDOM
@@ -207,6 +208,35 @@ def test_behind_a_pooler_orders_are_looked_for(pgbouncer: PgBouncer, postgres_da
                 assert (await reading).orders == (stop,)
 
     asyncio.run(run())
+
+
+def test_a_storm_of_garbage_deafens_nobody(postgres_url: str, connection: "psycopg.Connection[Any]") -> None:
+    clock = SystemClock()
+
+    async def run() -> float:
+        async with Postgres(postgres_url).store() as store:
+            bench = await Bench(store).enroll()
+            [job_id] = await bench.put(1)
+            await bench.take()
+            told = await store.orders(None, wait=0.0)
+            wait_until(lambda: listeners(connection), LIMIT, "the store listens")
+            storm(connection, "public", 3000)
+            pause = {"action": "pause", "queue": "mail", "ident": "any"}
+            for signal in (pause, {"action": "pkill", "job_id": int(job_id)}):
+                tell(connection, "public.oban_signal", json.dumps(signal))
+            wanted = {QueueControl(action="pause", queue="mail", node=EACH_NODE), CancelRequest(owner=OWNER)}
+            heard: set[Order] = set()
+            while not wanted <= heard:
+                told = await store.orders(told.position, wait=LIMIT)
+                heard.update(told.orders)
+                begun = clock.steady()
+            for _ in range(5):
+                watch = store.watch()
+                tell(connection, "public.oban_insert", '{"queue":"default"}')
+                await watch.wait(LIMIT)
+            return clock.steady() - begun
+
+    assert asyncio.run(run()) < 3.0, "five looks of a store that heard nothing would take four seconds"
 
 
 def listeners(connection: "psycopg.Connection[Any]") -> bool:

@@ -97,7 +97,7 @@ class Queues:
         while True:
             tries -= 1
             try:
-                _check(control, await store.workers())
+                _check(control, await store.workers(), signals=Ability.SIGNALS in store.abilities)
                 break
             except (UnknownNode, UnknownQueue):
                 # Who began a moment ago, or was told something, has not shown itself yet.
@@ -113,22 +113,31 @@ class Queues:
         return known.union(handler.options.queue for handler in self._app.handlers.values())
 
 
-def _check(control: QueueControl, workers: Sequence[WorkerView]) -> None:
+def _check(control: QueueControl, workers: Sequence[WorkerView], *, signals: bool) -> None:
     """Raise UnknownNode, UnknownQueue or ConfigError for what no live worker would do, or should."""
-    nodes = _nodes(workers, control.node)
-    if control.action == "start":
+    nodes = _nodes(workers, control.node, signals=signals)
+    if control.action == "start" and nodes[0].foreign:
+        if control.limit is None:
+            raise ConfigError(
+                one_line(
+                    f'expected limit= (--limit N) to start queue "{control.queue}" on {control.node}, got none: a node '
+                    f"of Oban's has no slots that queues share"
+                )
+            )
+    elif control.action == "start":
         _check_alone(workers, control.queue)
     else:
         _meant(control.queue, {queue for worker in nodes for queue in worker.queues})
 
 
-def _nodes(workers: Sequence[WorkerView], node: str | None) -> list[WorkerView]:
-    """The processes of the node that is meant, or of all."""
+def _nodes(workers: Sequence[WorkerView], node: str | None, *, signals: bool) -> list[WorkerView]:
+    """The processes of the node that is meant, or of all of ours; `signals` reach foreign ones too."""
     ours = [worker for worker in workers if not worker.foreign and worker.node]
     found = [worker for worker in ours if node is None or node in names_of(worker.node, [worker.name])]
+    found = found or [worker for worker in workers if signals and worker.foreign and worker.name == node]
     if found:
         return found
-    known = {worker.node for worker in ours}
+    known = {worker.node for worker in ours} | {worker.name for worker in workers if signals and worker.foreign}
     if node is None or not known:
         raise UnknownNode("expected a live worker to be told, got none: start one with treadle work")
     raise UnknownNode(

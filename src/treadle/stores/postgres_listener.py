@@ -130,17 +130,19 @@ class Listener:
             if not poll.poll(PROBE_EVERY * 1000):
                 link.execute("SELECT 1")
             link.pgconn.consume_input()
-            while notice := link.pgconn.notifies():
-                self._came.append((notice.relname.decode(), notice.extra.decode("utf-8", "replace")))
-            for name, messages in self._read().items():
-                if name == self._sonar:
-                    self._answer(link, messages)
-                else:
-                    self._tell(name, messages)
+            # Again after an answer, which takes in what came meanwhile: no poll would tell of that.
+            while messages := self._read(link):
+                for name in messages:
+                    if name == self._sonar:
+                        self._answer(link, messages[name])
+                    else:
+                        self._tell(name, messages[name])
 
-    def _read(self) -> dict[str, list[Message]]:
+    def _read(self, link: Link) -> dict[str, list[Message]]:
         """What came, by channel. What is no message is left out."""
         found: dict[str, list[Message]] = {}
+        while notice := link.pgconn.notifies():
+            self._came.append((notice.relname.decode(), notice.extra.decode("utf-8", "replace")))
         while self._came:
             name, payload = self._came.popleft()
             message = read(payload)

@@ -93,6 +93,10 @@ def heard() -> list[list[Any]]:
     return found
 
 
+def shown(queue: Any) -> Any:  # noqa: ANN401 - what oban tells of a queue
+    return queue and {"limit": queue.limit, "paused": queue.paused}
+
+
 async def answer(oban: Any, request: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
     answers: dict[str, Any] = {
         "enqueue": lambda **job: oban.enqueue(Job(**job)),
@@ -101,7 +105,9 @@ async def answer(oban: Any, request: dict[str, Any]) -> Any:  # noqa: ANN401 - a
         "pause": oban.pause_queue,
         "resume": oban.resume_queue,
         "scale": oban.scale_queue,
-        "queue": lambda queue: {"limit": oban.check_queue(queue).limit, "paused": oban.check_queue(queue).paused},
+        "start": oban.start_queue,
+        "stop": oban.stop_queue,
+        "queue": lambda queue: shown(oban.check_queue(queue)),
         "job": oban.get_job,
         "notice": decode_payload,
         "recorded": decode_recorded,
