@@ -19,9 +19,9 @@ _PAUSE = 0.1
 class Queues:
     """The queues of an app. "*" stands for every queue there is at that moment.
 
-    `node` is a live node: `host:pid`, its host where that is enough, or one of its owners. What nodes are told they do
-    within a second or two, and until they end; UnknownNode is raised where there is none, UnknownQueue where none
-    serves the queue.
+    `node` is a live node: `host:pid`, its host where that is enough, or one of its owners; on PostgreSQL one of Oban's
+    too. What nodes are told they do within a second or two, and until they end; UnknownNode is raised where there is
+    none, UnknownQueue where none serves the queue.
     """
 
     def __init__(self, app: App) -> None:
