@@ -8,8 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.servers import wait_until
 from tests.stores.places import Postgres
-from treadle.core.controls import EACH_NODE, QueueControl
+from tests.stores.test_postgres_listener import listeners
+from treadle.core.controls import EACH_NODE, Order, QueueControl
 from treadle.stores.oban_signals import control_of, kill_of, signal_of
 
 
@@ -121,5 +123,25 @@ def test_workers_hear_what_foreign_programs_tell_and_foreign_programs_what_we_te
                 raise AssertionError("nothing was told")
             heard = (await store.orders(since, wait=2.0)).orders
             assert QueueControl(action="pause", queue="mail", node=EACH_NODE) not in heard, "our own pause comes once"
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
+def test_what_a_peer_tells_is_heard_though_treadle_told_the_same_a_moment_ago(postgres_url: str) -> None:
+    ours, theirs = (QueueControl(action="pause", queue="mail", node=node) for node in (None, EACH_NODE))
+
+    async def story() -> None:
+        with psycopg.connect(postgres_url, autocommit=True) as peer:
+            async with Postgres(postgres_url).store() as store:
+                told = await store.orders(None, wait=0.0)
+                wait_until(lambda: listeners(peer), 20.0, "the store listens")
+                await store.control(ours, ["mail"])
+                for signal in (signal_of(theirs), signal_of(theirs), {"action": "stop", "queue": "the end"}):
+                    peer.execute("SELECT pg_notify('public.oban_signal', %s)", (json.dumps(signal),))
+                heard: list[Order] = []
+                while QueueControl(action="stop", queue="the end") not in heard:
+                    told = await store.orders(told.position, wait=20.0)
+                    heard += told.orders
+                assert [heard.count(ours), heard.count(theirs), len(heard)] == [1, 2, 4]
 
     asyncio.run(asyncio.wait_for(story(), 60))

@@ -63,6 +63,7 @@ class Hearing:
         self._bell = bell
         self._call = call
         self._signals = signals
+        self._ours: set[int] = set()
 
     def inserted(self, _: Sequence[Message]) -> None:
         """Jobs may be available."""
@@ -83,19 +84,34 @@ class Hearing:
                 self._signals.add(self._owners(kills))
         finally:
             if controls:
-                ours = self._ours()
-                self._signals.add([control for control in controls if control not in ours])
+                self._signals.add(self._foreign(controls))
 
     def _owners(self, kills: Sequence[int]) -> list[Order]:
         """Note that these jobs shall end, and who of ours runs them."""
         rows = self._call(lambda seat: seat.run(lambda session: session.rows("obey_kills", {"ids": kills})))
         return [CancelRequest(owner=owner) for (owner,) in rows]
 
-    def _ours(self) -> list[QueueControl | None]:
-        """What treadle told Oban's nodes lately: that came by our table already."""
+    def _foreign(self, controls: Sequence[QueueControl]) -> list[Order]:
+        """Those that treadle did not send: of what it told Oban's nodes lately, each is heard once."""
         rows = self._call(lambda seat: seat.run(lambda session: session.rows("late_orders")))
-        given = [order for order in orders_of(told for (told,) in rows) if isinstance(order, QueueControl)]
-        return [control_of(signal) for order in given if (signal := signal_of(order)) is not None]
+        late = {number: _as_heard(told) for number, told in rows}
+        self._ours.intersection_update(late)
+        foreign: list[Order] = []
+        for control in controls:
+            own = next((number for number in late if late[number] == control and number not in self._ours), None)
+            if own is None:
+                foreign.append(control)
+            else:
+                self._ours.add(own)
+        return foreign
+
+
+def _as_heard(told: str) -> QueueControl | None:
+    """What nodes hear of an order that treadle left in the table for its own; None where Oban's are told nothing."""
+    for order in orders_of([told]):
+        signal = signal_of(order) if isinstance(order, QueueControl) else None
+        return None if signal is None else control_of(signal)
+    return None
 
 
 def listener_of(

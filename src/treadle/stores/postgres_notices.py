@@ -74,7 +74,7 @@ class Notices:
         """Begin to wait for the first that is due; False where the interpreter ends and starts no thread any more."""
         due = min(self._told.get(queue, -inf) for queue in self._owed) + EVERY
         self._timer = threading.Timer(max(due - self._clock.steady(), 0.0), self._ring)
-        self._timer.daemon = True
+        self._timer.name, self._timer.daemon = "treadle-postgres-tell", True
         try:
             self._timer.start()
         except RuntimeError:
