@@ -142,7 +142,8 @@ def test_a_claim_that_is_gone_takes_the_writes_with_it_and_stops_the_body(place:
     handle = (on_loop if executor == "loop" else in_thread).enqueue()
     told = place.work()
     assert isinstance(told, ClaimLost)
-    assert told.state is State.CANCELLED
+    # An audit may have been first to see it.
+    assert told.state in {State.CANCELLED, None}
     assert (handle.status(), place.rows(), went_on) == (State.CANCELLED, [], [])
 
 

@@ -79,6 +79,20 @@ def test_without_an_open_transaction_a_job_begins_one_as_an_insert_of_the_users_
     assert handle.status() is State.AVAILABLE
 
 
+def test_a_cursor_stands_for_its_connection(app: Treadle, welcome: Welcome, db: sqlite3.Connection) -> None:
+    handle = welcome.options(tx=db.cursor()).enqueue(1)
+    assert db.in_transaction
+    db.commit()
+    assert handle.status() is State.AVAILABLE
+
+
+def test_a_connection_that_is_refused_is_left_in_no_transaction(welcome: Welcome, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        with pytest.raises(ConfigError, match="expected tx= to be a connection to the store"):
+            welcome.options(tx=other).enqueue(1)
+        assert not other.in_transaction
+
+
 def test_a_transaction_that_was_begun_by_hand_is_joined(
     app: Treadle, welcome: Welcome, path: str, db: sqlite3.Connection
 ) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from tests.app.test_transactions import DJANGO, Welcome, run
 from tests.postgres import USER, PgBouncer, PostgresServer
 from treadle import Treadle, Unique
 from treadle.app.handle import Handle
+from treadle.core.job import JobView
 from treadle.core.states import State
 from treadle.errors import ConfigError
 from treadle.stores.job_query import JobQuery
@@ -250,6 +251,122 @@ def test_a_transaction_in_which_a_statement_failed_is_refused(
         await app.aclose()
 
     asyncio.run(program())
+
+
+@each_lender
+def test_a_transaction_that_only_reads_is_refused(
+    app: Treadle, welcome: Welcome, postgres_url: str, lender: Open
+) -> None:
+    async def program() -> None:
+        async with lender(postgres_url) as scope:
+            await scope.ask("SET TRANSACTION READ ONLY")
+            with pytest.raises(ConfigError, match=r"expected the transaction of tx= to write, got an? .+ only reads"):
+                await enqueue(welcome, scope)
+            await scope.rollback()
+        await app.aclose()
+
+    asyncio.run(program())
+
+
+SETTINGS = (
+    "SET LOCAL TIME ZONE 'America/New_York'",
+    "SET LOCAL datestyle TO 'SQL, DMY'",
+    "SET LOCAL intervalstyle TO 'iso_8601'",
+    "SET LOCAL standard_conforming_strings TO off",
+    "SET LOCAL search_path TO ''",
+    "SET LOCAL transaction_isolation TO serializable",
+)
+
+
+@each_lender
+def test_the_settings_of_the_users_session_are_nothing_to_a_job(app: Treadle, postgres_url: str, lender: Open) -> None:
+    @app.job(meta={"path": "a\\b 'c'"})
+    def later(user_id: int) -> None: ...
+
+    async def program() -> JobView:
+        async with lender(postgres_url) as scope:
+            for setting in reversed(SETTINGS):
+                await scope.ask(setting)
+            job = later.options(tx=scope.tx, delay=600)
+            job.enqueue(1) if scope.blocking else await job.aenqueue(1)
+            await scope.commit()
+        (view,) = await (await app.astore()).find(JobQuery())
+        await app.aclose()
+        return view
+
+    view = asyncio.run(program())
+    assert view.meta == {"path": "a\\b 'c'"}
+    assert view.scheduled_at is not None
+    assert view.inserted_at is not None
+    assert timedelta(seconds=599) < view.scheduled_at - view.inserted_at < timedelta(seconds=601)
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "async"])
+def test_a_pipeline_takes_jobs_in_its_order(
+    app: Treadle, welcome: Welcome, postgres_url: str, *, blocking: bool
+) -> None:
+    rule = Unique(period=600)
+
+    def in_pipeline() -> list[Handle]:
+        with psycopg.connect(postgres_url) as db, db.pipeline():
+            db.execute("CREATE TABLE data (id bigint)")
+            return [welcome.options(tx=db, unique=unique).enqueue(1) for unique in (None, rule, rule)]
+
+    async def in_async_pipeline() -> list[Handle]:
+        async with await psycopg.AsyncConnection.connect(postgres_url) as db, db.pipeline():
+            await db.execute("CREATE TABLE data (id bigint)")
+            handles = [await welcome.options(tx=db, unique=unique).aenqueue(1) for unique in (None, rule, rule)]
+        await app.aclose()
+        return handles
+
+    handles = in_pipeline() if blocking else asyncio.run(in_async_pipeline())
+    assert [handle.conflict for handle in handles] == [False, True, True]
+    assert {handle.status() for handle in handles} == {State.AVAILABLE}
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "async"])
+def test_a_pipeline_without_a_transaction_or_with_one_that_failed_is_refused(
+    app: Treadle, welcome: Welcome, postgres_url: str, *, blocking: bool
+) -> None:
+    alone = "commits every statement by itself"
+
+    def in_pipeline() -> None:
+        with psycopg.connect(postgres_url, autocommit=True) as db, db.pipeline():
+            db.execute("SELECT 1")
+            with pytest.raises(ConfigError, match=alone):
+                welcome.options(tx=db).enqueue(1)
+        with suppress(psycopg.Error), psycopg.connect(postgres_url) as db, db.pipeline():
+            db.execute("SELECT 1 / 0")
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                welcome.options(tx=db).enqueue(1)
+
+    async def in_async_pipeline() -> None:
+        async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as db, db.pipeline():
+            await db.execute("SELECT 1")
+            with pytest.raises(ConfigError, match=alone):
+                await welcome.options(tx=db).aenqueue(1)
+        with suppress(psycopg.Error):
+            async with await psycopg.AsyncConnection.connect(postgres_url) as db, db.pipeline():
+                await db.execute("SELECT 1 / 0")
+                with pytest.raises(psycopg.errors.DivisionByZero):
+                    await welcome.options(tx=db).aenqueue(1)
+        await app.aclose()
+
+    if blocking:
+        in_pipeline()
+    else:
+        asyncio.run(in_async_pipeline())
+    assert app.blocking("counts", app.store.counts()) == {}
+
+
+def test_a_connection_whose_encoding_lacks_a_character_is_refused(
+    app: Treadle, welcome: Welcome, postgres_url: str
+) -> None:
+    with psycopg.connect(postgres_url, client_encoding="LATIN1") as db:
+        welcome.options(tx=db).enqueue(1)
+        with pytest.raises(ConfigError, match=r"expected the client_encoding .+ in iso8859-1, which has not"):
+            welcome.options(tx=db, meta={"price": "10 €"}).enqueue(2)
+    assert app.blocking("counts", app.store.counts()) == {"default": {State.AVAILABLE: 1}}
 
 
 @each_lender

@@ -21,8 +21,9 @@ def insert_lent(database: Database, jobs: Sequence[NewJob], now: float) -> Calla
     def step(link: Link) -> list[Inserted]:
         if link.engine != "sqlite":
             raise refuse_engine("SQLite", link.engine)
-        link.join()
+        # First: what is refused is not to hold the lock of a file.
         _check_file(database, link)
+        link.join()
         return _whole(link, lambda: _insert(link, jobs, now))
 
     return step

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Literal
 
-from treadle.stores.borrowed.link import Borrowed, has_failed, refuse_autocommit, refuse_closed, refuse_failed
+from treadle.stores.borrowed.link import Borrowed, refusal, refuse_autocommit, refuse_closed
 from treadle.stores.borrowed.placeholders import positional
 
 
@@ -41,7 +41,8 @@ class AsyncpgLender:
         try:
             rows = await self._connection.fetch(text, *ordered, record_class=self._asyncpg.Record)
         except self._asyncpg.PostgresError as error:
-            if has_failed(error):
-                raise refuse_failed(self.what) from error
+            refused = refusal(error, self.what)
+            if refused is not None:
+                raise refused from error
             raise
         return [tuple(row) for row in rows]

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from treadle.stores.borrowed.link import Borrowed, Link, Values, has_failed, refuse_autocommit, refuse_failed
+from treadle.stores.borrowed.link import Borrowed, Link, Values, refusal, refuse_autocommit, refuse_failed
 from treadle.stores.borrowed.sqlite import SqliteLink
 
 T = TypeVar("T")
@@ -69,8 +69,9 @@ class DjangoLender:
         try:
             return step(DjangoLink(self._wrapper))
         except Exception as error:
-            if has_failed(error):
-                raise refuse_failed(self.what) from error
+            refused = refusal(error, self.what)
+            if refused is not None:
+                raise refused from error
             raise
 
 

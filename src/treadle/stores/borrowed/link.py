@@ -9,8 +9,9 @@ T = TypeVar("T")
 
 Values = Sequence[Any] | Mapping[str, Any]
 
-# What PostgreSQL says of every statement in a transaction in which one has failed.
+# What PostgreSQL says of statements in a transaction in which one has failed, and of writes in one that only reads.
 _FAILED = "25P02"
+_READ_ONLY = "25006"
 
 
 class Runs(Protocol):
@@ -133,7 +134,19 @@ def refuse_engine(expected: str, came: str) -> ConfigError:
 
 def has_failed(error: BaseException) -> bool:
     """Whether a driver's error, or what a library made of it, says that the transaction had failed before."""
-    for source in (error, getattr(error, "orig", None), error.__cause__):
-        if _FAILED in (getattr(source, "sqlstate", None), getattr(source, "pgcode", None)):
-            return True
-    return False
+    return _FAILED in _codes(error)
+
+
+def refusal(error: BaseException, what: str) -> ConfigError | None:
+    """What is wrong with the transaction of what was lent, if this error says that something is."""
+    codes = _codes(error)
+    if _FAILED in codes:
+        return refuse_failed(what)
+    if _READ_ONLY in codes:
+        return ConfigError(f"expected the transaction of tx= to write, got {what} in one that only reads")
+    return None
+
+
+def _codes(error: BaseException) -> set[object]:
+    sources = (error, getattr(error, "orig", None), error.__cause__)
+    return {getattr(source, name, None) for source in sources for name in ("sqlstate", "pgcode")}

@@ -11,11 +11,10 @@ from treadle.stores.borrowed.link import (
     Borrowed,
     Link,
     Values,
-    has_failed,
     named,
+    refusal,
     refuse_autocommit,
     refuse_closed,
-    refuse_failed,
 )
 from treadle.stores.borrowed.placeholders import positional
 from treadle.stores.borrowed.sqlite import begin
@@ -123,6 +122,7 @@ def _run(given: Any, step: Callable[[Link], T], what: str) -> T:  # noqa: ANN401
     try:
         return step(SqlalchemyLink(connection, what))
     except Exception as error:
-        if has_failed(error):
-            raise refuse_failed(what) from error
+        refused = refusal(error, what)
+        if refused is not None:
+            raise refused from error
         raise

@@ -1,4 +1,4 @@
-"""Connections of `sqlite3`, which is not imported here: a program that lends none need not have it."""
+"""Connections and cursors of `sqlite3`, which is not imported here: a program that lends none need not have it."""
 
 import sys
 from collections.abc import Callable
@@ -10,9 +10,13 @@ T = TypeVar("T")
 
 
 def borrow(given: Any) -> Borrowed | None:  # noqa: ANN401 - whatever the user gave
-    """What it lends, if it is one of these."""
+    """What it lends, if it is one of these; of a cursor, its connection."""
     driver = sys.modules.get("sqlite3")
-    return SqliteLender(given) if driver is not None and isinstance(given, driver.Connection) else None
+    if driver is None:
+        return None
+    if isinstance(given, driver.Cursor):
+        given = given.connection
+    return SqliteLender(given) if isinstance(given, driver.Connection) else None
 
 
 class SqliteLender:
