@@ -18,7 +18,7 @@ from treadle import Treadle
 from treadle.app.handle import Handle
 from treadle.core.job import Inserted, NewJob
 from treadle.core.states import State
-from treadle.errors import ConfigError, StoreUnavailable
+from treadle.errors import ConfigError, StoreError, StoreUnavailable
 from treadle.hooks.middleware import InsertNext
 
 URLS = ["sqlite", "redis"]
@@ -181,7 +181,7 @@ def test_a_failure_after_the_commit_is_logged_and_raised_when_all_others_were_en
 ) -> None:
     later = welcome.options(after_commit=scope)
     write(scope)
-    later.enqueue(13)
+    first = later.enqueue(13)
     second = later.enqueue(2)
     with caplog.at_level(logging.ERROR, "treadle"), pytest.raises(StoreUnavailable, match="is away"):
         scope.commit()
@@ -189,6 +189,8 @@ def test_a_failure_after_the_commit_is_logged_and_raised_when_all_others_were_en
         "1 jobs (welcome) were not enqueued although their transaction is committed: the store is away" in caplog.text
     )
     assert second.status() is State.AVAILABLE
+    with pytest.raises(StoreError, match="was not although its transaction is committed: the store is away"):
+        first.status()
     scope.rollback()
     count = scope.connection() if isinstance(scope, Session) else scope
     assert count.exec_driver_sql("SELECT count(*) FROM data").scalar() == 1
@@ -228,3 +230,32 @@ print(json.dumps(told))
     assert told.pop("before") == "Handle(not enqueued yet)"
     assert told.pop("count") == 4
     assert set(told.values()) == {"available"}
+
+
+def test_a_failure_after_the_commit_keeps_no_other_hook_of_django_from_being_called(tmp_path: Path) -> None:
+    program = """
+import logging
+from treadle.errors import StoreUnavailable
+lines = []
+class Lines(logging.Handler):
+    def emit(self, record): lines.append(record.getMessage())
+logging.getLogger("treadle").addHandler(Lines())
+@app.around_insert
+async def refuse(jobs, call_next):
+    if b"13" in jobs[0].args:
+        raise StoreUnavailable("the store is away")
+    return await call_next(jobs)
+with transaction.atomic():
+    lost = welcome.options(after_commit="default").enqueue(13)
+    kept = welcome.options(after_commit="default").enqueue(2)
+    transaction.on_commit(lambda: told.update(hook="called"))
+tell("kept", kept)
+told["lost"] = repr(lost)
+told["lines"] = lines
+print(json.dumps(told))
+"""
+    told = run(DJANGO.replace("sqlite:///jobs.db", "sqlite:///treadle.db") + program, tmp_path)
+    assert told.pop("lines") == [
+        "1 jobs (welcome) were not enqueued although their transaction is committed: the store is away"
+    ]
+    assert told == {"kept": "available", "lost": "Handle(not enqueued)", "hook": "called"}

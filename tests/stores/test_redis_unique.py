@@ -217,6 +217,21 @@ def test_a_job_that_went_on_meanwhile_is_not_changed(redis_url: str) -> None:
     run_with(redis_url, story)
 
 
+def test_a_job_whose_lock_ended_before_it_was_due_is_not_changed_for_another(redis_url: str) -> None:
+    rule = Unique(period=300, until="start", fields=["worker"], replace={"scheduled": ["args"]})
+
+    async def story(store: RedisStore) -> None:
+        (old,) = await store.insert([unique(1, rule, delay=6000.0)])
+        with peer(redis_url) as client:
+            client.delete(*locks(redis_url))
+        (waiting,) = await store.insert([unique(2, rule)])
+        (met,) = await store.insert([unique(3, rule, delay=60.0)])
+        assert (met.id, met.conflict) == (waiting.id, True)
+        assert {view.id: view.args for view in await store.find(JobQuery())} == {old.id: [1], waiting.id: [2]}
+
+    run_with(redis_url, story)
+
+
 def test_a_large_unique_job_makes_room_as_a_small_one_does(redis_url: str) -> None:
     async def story(store: RedisStore) -> None:
         large = unique(1, args=b'["' + b"x" * 100_000 + b'"]')

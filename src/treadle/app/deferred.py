@@ -55,4 +55,6 @@ class Deferred:
                 ids,
                 error if isinstance(error, TreadleError) else repr(error),
             )
+            for handle in self._handles:
+                handle.fail(error)
             raise

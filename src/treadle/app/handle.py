@@ -8,7 +8,7 @@ from treadle.app.surface import App
 from treadle.app.unserved import Patience
 from treadle.core.job import Inserted
 from treadle.core.states import State
-from treadle.errors import ConfigError, JobCancelled, JobFailed, ResultGone
+from treadle.errors import ConfigError, JobCancelled, JobFailed, ResultGone, StoreError
 from treadle.stores.contract import Ability
 from treadle.stores.job_query import JobQuery
 from treadle.stores.views import Result
@@ -21,10 +21,13 @@ _MISSES = 2
 
 
 class Unborn:
-    """In place of the id of a job that is enqueued at a commit to come."""
+    """In place of the id of a job that is enqueued at a commit to come, or was not when it came, for this reason."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
 
     def __repr__(self) -> str:
-        return "not enqueued yet"
+        return "not enqueued yet" if self.error is None else "not enqueued"
 
 
 class Handle:
@@ -46,8 +49,16 @@ class Handle:
 
     @property
     def id(self) -> str:
-        """Its id there, as text. Raises ConfigError before the commit that `after_commit=` waits for."""
+        """Its id there, as text.
+
+        Raises ConfigError before the commit that `after_commit=` waits for, StoreError where nothing was enqueued then.
+        """
         if isinstance(self._id, Unborn):
+            if self._id.error is not None:
+                raise StoreError(
+                    f"expected a job that was enqueued, got one that was not although its transaction is committed: "
+                    f"{self._id.error}"
+                ) from self._id.error
             raise ConfigError(
                 "expected the transaction of after_commit= to be committed before its job is asked for, got a job that "
                 "is not enqueued yet"
@@ -58,6 +69,10 @@ class Handle:
         """Say what came of the job; for those who build on treadle."""
         self._id = inserted.id
         self.conflict = inserted.conflict
+
+    def fail(self, error: Exception) -> None:
+        """Say why the job was not enqueued; for those who build on treadle."""
+        self._id = Unborn(error)
 
     def status(self) -> State | None:
         """Where the job stands; None where the store keeps nothing of it (Redis keeps no finished jobs)."""

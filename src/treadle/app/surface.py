@@ -33,6 +33,10 @@ class Awaiting(Protocol):
         """Say what came of the job."""
         ...
 
+    def fail(self, error: Exception) -> None:
+        """Say why the job was not enqueued."""
+        ...
+
 
 class Declares(Protocol):
     """What of the crontab its code declares."""

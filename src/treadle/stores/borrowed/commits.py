@@ -37,5 +37,6 @@ def _on_django(given: Any, act: Act) -> bool:  # noqa: ANN401 - whatever the use
     # Not get_autocommit(), which would connect.
     if not wrapper.in_atomic_block and (wrapper.connection is None or wrapper.autocommit):
         return False
-    wrapper.on_commit(act.now)
+    # What a hook of Django's raises keeps all later ones from being called: those of other jobs, and the user's own.
+    wrapper.on_commit(act.now, robust=True)
     return True

@@ -46,6 +46,8 @@ for at = 5 + lists, #ARGV, 9 do
   elseif not done then
     redis.call('LPUSH', KEYS[3 + tonumber(list)], head .. stamp .. ARGV[2] .. stamp .. tail)
     redis.call('SADD', KEYS[2], ARGV[4 + tonumber(list)])
+    -- What stands there may be an older job's, whose lock ended before it was due.
+    if changes == '1' then redis.call('DEL', kept) end
   end
   answers[#answers + 1] = holder
   answers[#answers + 1] = text
