@@ -277,6 +277,20 @@ def test_while_a_transaction_holds_a_key_nobody_can_tell(postgres_url: str, *, b
     on(Postgres(postgres_url), story)
 
 
+def test_who_waits_for_a_key_holds_up_no_other_insert(postgres_url: str) -> None:
+    async def story(bench: Bench) -> None:
+        with psycopg.connect(postgres_url) as other, psycopg.connect(postgres_url, autocommit=True) as looking:
+            bench.store.insert_now([call(bench.store)], tx=borrow(other))
+            waiting = asyncio.ensure_future(bench.store.insert([call(bench.store)]))
+            await until(lambda: bool(looking.execute(WAITS).fetchall()), what="it waits for the transaction")
+            await bench.put(3)
+            assert not waiting.done()
+            other.rollback()
+            assert [one.conflict for one in await waiting] == [False]
+
+    on(Postgres(postgres_url), story)
+
+
 def test_a_transaction_that_met_a_job_holds_up_nobody(postgres_url: str) -> None:
     async def story(bench: Bench) -> None:
         (first,) = await bench.store.insert([call(bench.store)])

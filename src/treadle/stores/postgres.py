@@ -16,7 +16,7 @@ from treadle.core.cron_entry import CronEntry
 from treadle.core.found import Page, Tally
 from treadle.core.job import Inserted, NewJob
 from treadle.core.states import State
-from treadle.errors import StoreError
+from treadle.errors import StoreError, UniqueUndecided
 from treadle.stores import postgres_activity as activity
 from treadle.stores import postgres_claims as claims
 from treadle.stores import postgres_controls as controls
@@ -106,6 +106,9 @@ class PostgresStore:
         wish = inserts.announce(jobs)
         try:
             inserted = await self._desks.inserting.call(lambda seat: inserts.serve(seat, wish))
+        except UniqueUndecided:
+            # Who waits for the end of a transaction lets the others pass.
+            inserted = await asyncio.to_thread(self._desks.threads.call, lambda seat: inserts.now(seat, jobs))
         finally:
             inserts.withdraw(wish)
         self._desks.bell.ring()

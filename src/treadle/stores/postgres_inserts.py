@@ -27,8 +27,10 @@ PATIENCE = 1.8
 _TRY = 0.8
 _JOBS_A_SECOND = 2_000
 _BYTES_A_SECOND = 2_000_000
-# Of a try, how long it waits for who inserts the same unique job: less than it is given.
+# Of a try, how long it waits for who inserts the same unique job: less than it is given. Where others wait behind it, a
+# moment, after which it has to go on elsewhere.
 _KEY_PATIENCE = "700ms"
+_MOMENT = "20ms"
 _PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 # Of many callers. Beyond it a statement gains nothing, and lets all of them wait for long.
 _JOBS_TOGETHER = 1_000
@@ -88,17 +90,20 @@ class Inserts:
             self._wishes.remove(wish)
 
     def serve(self, seat: Seat, wish: Wish) -> list[Inserted]:
-        """What came of an announced wish. To be called on one thread. Raises StoreFull, Unconfirmed."""
+        """What came of an announced wish. To be called on one thread.
+
+        Raises StoreFull, Unconfirmed; UniqueUndecided where it would hold up all others: try `now` elsewhere.
+        """
         while wish.inserted is None and wish.error is None and (wishes := self._next_wishes()):
             self._insert(seat, wishes)
         if wish.error is not None:
             raise wish.error
         return wish.inserted or []
 
-    def now(self, seat: Seat, jobs: Sequence[NewJob]) -> list[Inserted]:
+    def now(self, seat: Seat, jobs: Sequence[NewJob], *, hurried: bool = False) -> list[Inserted]:
         """Insert on the calling thread."""
         with self._notices.sparing(jobs) as silent:
-            return _Insert(jobs, self.ids, self._clock, silent).run(seat)
+            return _Insert(jobs, self.ids, self._clock, silent, hurried=hurried).run(seat)
 
     def _next_wishes(self) -> list[Wish]:
         """Unique jobs go alone: they may have to wait for others' transactions."""
@@ -115,7 +120,8 @@ class Inserts:
     def _insert(self, seat: Seat, wishes: Sequence[Wish]) -> None:
         """Every wish gets what came of its jobs, or the error."""
         try:
-            inserted = self.now(seat, [job for wish in wishes for job in wish.jobs])
+            jobs = [job for wish in wishes for job in wish.jobs]
+            inserted = self.now(seat, jobs, hurried=True)
         except Unconfirmed as error:
             for wish, ids in zip(wishes, _shared_out(wishes, error.ids), strict=True):
                 wish.error = Unconfirmed(str(error), tuple(ids))
@@ -135,7 +141,10 @@ class Inserts:
 class _Insert:
     """It knows its ids as soon as they are drawn, and is repeated with them until a deadline."""
 
-    def __init__(self, jobs: Sequence[NewJob], ids: Ids, clock: Clock, silent: Collection[str]) -> None:
+    def __init__(  # noqa: PLR0913 - what one insert needs to know
+        self, jobs: Sequence[NewJob], ids: Ids, clock: Clock, silent: Collection[str], *, hurried: bool = False
+    ) -> None:
+        self._hurried = hurried
         self._jobs = jobs
         self._ids = ids
         self._clock = clock
@@ -162,9 +171,16 @@ class _Insert:
                 return seat.run(self._step, patience=max(self._need, 0.1), inserting=True)
             except (StoreUnavailable, UniqueUndecided) as error:
                 failure = error
+                if isinstance(error, UniqueUndecided) and self._may_leave:
+                    raise
         if self._sent:
             raise Unconfirmed(str(failure), tuple(map(str, self._drawn))) from failure
         raise failure or AssertionError("unreachable: the first try returns or raises")
+
+    @property
+    def _may_leave(self) -> bool:
+        # What may stand in the store has to be repeated with its own ids.
+        return self._hurried and not self._sent
 
     def _step(self, session: Session) -> list[Inserted]:
         unique_ones, again = any(job.unique is not None for job in self._jobs), self._sent
@@ -203,7 +219,7 @@ class _Insert:
     def _with_unique(self, session: Session, *, again: bool) -> list[Inserted]:
         with session.together():
             try:
-                unique.take_keys(session, self._jobs, _KEY_PATIENCE)
+                unique.take_keys(session, self._jobs, _MOMENT if self._may_leave else _KEY_PATIENCE)
             except psycopg.errors.LockNotAvailable as error:
                 raise UniqueUndecided(_undecided(self._jobs)) from error
             self._sent = True
