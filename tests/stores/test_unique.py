@@ -303,6 +303,36 @@ def test_a_transaction_that_met_a_job_holds_up_nobody(postgres_url: str) -> None
     on(Postgres(postgres_url), story)
 
 
+ROWS_READ = b"""
+SELECT sum(idx_tup_read) + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables
+  WHERE relname IN ('oban_jobs', 'treadle_unique'))
+FROM pg_stat_user_indexes
+"""
+
+
+@pytest.mark.parametrize("rule", [RULE, Unique(fields=["args"], period=None)], ids=["in a queue", "anywhere"])
+def test_a_look_for_a_job_reads_no_whole_table(postgres_url: str, rule: Unique) -> None:
+    """However long the backlog is, and whatever the planner knows of it."""
+
+    def read_for(store: Store, number: int) -> int:
+        with psycopg.connect(postgres_url) as own:
+            before = own.execute(ROWS_READ).fetchall()[0][0]
+            store.insert_now([call(store, number, rule)], tx=borrow(own))
+            own.rollback()
+            own.execute("SELECT pg_stat_force_next_flush()")
+            own.commit()
+            return int(own.execute(ROWS_READ).fetchall()[0][0] - before)
+
+    async def story(bench: Bench) -> list[int]:
+        await bench.store.insert([call(bench.store, number, rule) for number in range(5000)])
+        first = [read_for(bench.store, number) for number in (7, 7000)]
+        with psycopg.connect(postgres_url, autocommit=True) as other:
+            other.execute("ANALYZE oban_jobs, treadle_unique")
+        return [*first, *[read_for(bench.store, number) for number in (7, 7000)]]
+
+    assert max(on(Postgres(postgres_url), story)) < 3000
+
+
 def test_a_job_that_begins_while_it_is_to_take_over_makes_room(postgres_url: str) -> None:
     rule = Unique(until="start", period=600, replace={"scheduled": ["args"]}, keys=["user_id"])
 

@@ -141,7 +141,7 @@ class Inserts:
 class _Insert:
     """It knows its ids as soon as they are drawn, and is repeated with them until a deadline."""
 
-    def __init__(  # noqa: PLR0913 - what one insert needs to know
+    def __init__(
         self, jobs: Sequence[NewJob], ids: Ids, clock: Clock, silent: Collection[str], *, hurried: bool = False
     ) -> None:
         self._hurried = hurried

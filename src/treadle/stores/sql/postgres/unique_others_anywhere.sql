@@ -6,4 +6,4 @@ WHERE j.state::text = ANY (%(states)s::text[]) AND (%(worker)s::text IS NULL OR 
   AND (%(period)s::double precision IS NULL
     OR CASE %(timestamp)s WHEN 'scheduled_at' THEN j.scheduled_at ELSE j.inserted_at END
       >= timezone('UTC', now()) - make_interval(secs => %(period)s::double precision))
-  AND NOT EXISTS (SELECT 1 FROM {schema}.treadle_unique u WHERE u.job_id = j.id AND u.job_id > 0)
+  AND NOT EXISTS (SELECT 1 FROM {schema}.treadle_unique u WHERE u.job_id = j.id AND u.job_id > 0 OFFSET 0)
