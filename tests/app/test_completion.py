@@ -212,6 +212,20 @@ def test_a_block_that_ends_its_transaction_itself_is_told(place: Place) -> None:
     assert "to leave it open, got one that has ended it" in refusal(place)
 
 
+def test_a_block_that_ends_its_transaction_and_begins_another_is_told(postgres_url: str) -> None:
+    place = Place(postgres_url)
+
+    @place.app.job
+    def work() -> None:
+        with current_job().transaction() as connection:
+            connection.commit()
+            connection.execute("INSERT INTO data VALUES (1)")
+
+    work.enqueue()
+    assert "to leave it open, got one that has ended it" in refusal(place)
+    place.app.close()
+
+
 def test_a_blocking_block_on_a_loop_is_told(place: Place) -> None:
     @place.app.job
     async def work() -> None:

@@ -31,18 +31,18 @@ from treadle.stores.transactions import InDoubt
 # A pooler that was not told of would keep a prepared statement for whoever gets its server process next.
 _NEVER_PREPARED = None
 
-# Now, so that a block which ends its transaction is told from one that wrote nothing. And a host that dies leaves its
-# locks to the server, which looks after it only in hours by itself: the job's next attempt would wait for them.
+# Marks the transaction, so that a block which ends it is told from one that wrote nothing. And a host that dies leaves
+# its locks to the server, which looks after it only in hours by itself: the job's next attempt would wait for them.
 _BEGIN = (
+    b"SET LOCAL treadle.transaction = 'open'; SET LOCAL tcp_user_timeout = '25s'; "
     b"SET LOCAL tcp_keepalives_idle = '10s'; SET LOCAL tcp_keepalives_interval = '5s'; "
-    b"SET LOCAL tcp_keepalives_count = 3; SET LOCAL tcp_user_timeout = '25s'"
+    b"SET LOCAL tcp_keepalives_count = 3"
 )
 # The user's statements had no limits of ours; the last ones have, and a commit that does not arrive lets the row go.
 # What he wrote is to be as durable as he configured it: a completion alone need not be.
-_LIMITS = (
-    "SET LOCAL statement_timeout = '10s'",
-    "SET LOCAL lock_timeout = '2s'",
-    "SET LOCAL idle_in_transaction_session_timeout = '10s'",
+_LIMIT = (
+    "SELECT current_setting('treadle.transaction', true), set_config('statement_timeout', '10s', true), "
+    "set_config('lock_timeout', '2s', true), set_config('idle_in_transaction_session_timeout', '10s', true)"
 )
 _DURABLE = "SET LOCAL synchronous_commit TO DEFAULT"
 
@@ -150,12 +150,17 @@ def _check_open(status: TransactionStatus, server: Server) -> None:
     if status == TransactionStatus.UNKNOWN:
         raise StoreUnavailable(f"PostgreSQL at {server.where}: the connection of transaction() was lost in its block")
     if status != TransactionStatus.INTRANS:
-        raise ConfigError("expected the block of transaction() to leave it open, got one that has ended it")
+        raise _ended_by_user()
+
+
+def _ended_by_user() -> ConfigError:
+    return ConfigError("expected the block of transaction() to leave it open, got one that has ended it")
 
 
 def _settled(server: Server, settlement: Settlement, fetch: Fetch) -> Settled:
-    for limit in _LIMITS:
-        fetch(limit, {})
+    ((mark, *_),) = fetch(_LIMIT, {})
+    if mark != "open":
+        raise _ended_by_user()
     answers = Settle([settlement])(Session(Lent(fetch), server.schema, server.aside))
     fetch(_DURABLE, {})
     return answers[0] if answers else Settled("gone")
