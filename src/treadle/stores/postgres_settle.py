@@ -62,8 +62,11 @@ def ended(session: Session, settlement: Settlement) -> Settled | None:
 
     Waits until that transaction has ended.
     """
-    claim = {"id": _row(settlement), "claim": settlement.claim.receipt}
-    return None if session.rows("await_claim", claim) else _misses(session, [settlement])[settlement.claim.key]
+    if session.rows("await_claim", {"id": _row(settlement), "claim": settlement.claim.receipt}):
+        return None
+    ((_, _, _, state, ours),) = session.rows("look_again", _claims([settlement]))
+    done = ours and state_of(state) is state_after(settlement.outcome)
+    return APPLIED if done else Settled("gone", state_of(state))
 
 
 def _settle(session: Session, settlements: Sequence[Settlement]) -> list[Settled]:

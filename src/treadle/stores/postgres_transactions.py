@@ -12,7 +12,7 @@ from treadle.errors import ConfigError, StoreUnavailable
 from treadle.stores.borrowed.crossing import Fetch, across
 from treadle.stores.borrowed.link import fetched
 from treadle.stores.borrowed.psycopg import AsyncPsycopgLender, PsycopgLink
-from treadle.stores.claim import APPLIED, REPEATED, Settled, Settlement
+from treadle.stores.claim import APPLIED, Settled, Settlement
 from treadle.stores.postgres_connection import (
     PATIENCE,
     AsyncLink,
@@ -175,7 +175,6 @@ def _told(error: psycopg.Error, server: Server, *, sent: bool) -> Exception:
 def _ended(server: Server, settlement: Settlement) -> Settled | None:
     seat = Seat(server)
     try:
-        answer = seat.run(lambda session: ended(session, settlement))
+        return seat.run(lambda session: ended(session, settlement))
     finally:
         seat.close()
-    return APPLIED if answer == REPEATED else answer

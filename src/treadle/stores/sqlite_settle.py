@@ -38,9 +38,12 @@ def ended(connection: Connection, owner: str, settlement: Settlement) -> Settled
     """What became of a settlement that another transaction may have made; None where the claim is held as before."""
     claim = settlement.claim
     row = connection.execute(statement("sqlite/where_is"), (int(claim.job.id),)).fetchone()
-    if row is not None and row == (State.EXECUTING.value, attempted_by(owner, claim.job.queue, claim.receipt)):
+    if row is None:
+        return Settled("gone")
+    state, ours = state_of(row[0]), row[1] == attempted_by(owner, claim.job.queue, claim.receipt)
+    if ours and state is State.EXECUTING:
         return None
-    return _Settling(connection, owner, 0.0).missed(settlement)
+    return APPLIED if ours and state is state_after(settlement.outcome) else Settled("gone", state)
 
 
 class _Settling:
@@ -70,7 +73,7 @@ class _Settling:
         claim, outcome = settlement.claim, self._obeying(settlement)
         job_id = int(claim.job.id)
         if not self._apply(claim, outcome, job_id):
-            return self.missed(settlement)
+            return self._miss(claim, settlement.outcome, job_id)
         match outcome:
             case Completed(result=bytes() as value):
                 self._connection.execute(statement("sqlite/keep_result"), (job_id, value, self._now))
@@ -132,16 +135,15 @@ class _Settling:
             case _:
                 return "set_aside"
 
-    def missed(self, settlement: Settlement) -> Settled:
+    def _miss(self, claim: Claim, outcome: Outcome, job_id: int) -> Settled:
         """Not held: applied before, or taken from us. A final state that fits, under our claim, was set by us."""
-        claim, job_id = settlement.claim, int(settlement.claim.job.id)
         if self._connection.execute(statement("sqlite/was_settled"), (job_id, claim.receipt)).fetchone():
             return REPEATED
         row = self._connection.execute(statement("sqlite/where_is"), (job_id,)).fetchone()
         if row is None:
             return Settled("gone")
         state = state_of(row[0])
-        if state in FINAL and state is state_after(settlement.outcome) and row[1] == self._holder(claim):
+        if state in FINAL and state is state_after(outcome) and row[1] == self._holder(claim):
             return REPEATED
         return Settled("gone", state)
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from treadle.core.clock import Clock
 from treadle.errors import ConfigError
-from treadle.stores.claim import APPLIED, REPEATED, Settled, Settlement
+from treadle.stores.claim import APPLIED, Settled, Settlement
 from treadle.stores.sqlite_errors import translated
 from treadle.stores.sqlite_settle import ended, settle
 from treadle.stores.transactions import InDoubt
@@ -57,10 +57,9 @@ class SqliteOpened:
         """What became of a commit that failed: its disk may have kept it all the same."""
         try:
             with closing(sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT, isolation_level=None)) as connection:
-                answer = ended(connection, self._owner, settlement)
+                return ended(connection, self._owner, settlement)
         except sqlite3.Error as error:
             raise translated(error, self._path, inserting=False) from error
-        return APPLIED if answer == REPEATED else answer
 
     def rollback(self) -> None:
         """Close the connection; what is not committed goes with it."""

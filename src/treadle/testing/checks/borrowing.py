@@ -104,6 +104,24 @@ async def a_completion_that_is_refused_takes_what_was_written_with_it(place: Pla
         expect(len(await bench.take()), 1, "and its job is there for others")
 
 
+async def what_became_of_a_completion_can_be_asked(place: Place) -> None:
+    async with place.store() as store:
+        if not isinstance(store, Transacts) or Ability.TRANSACTIONS not in store.abilities:
+            return
+        bench = await Bench(store).enroll()
+        await bench.put(3)
+        one, other, third = (Settlement(claim, COMPLETED) for claim in await bench.take())
+        blocking = store.transact_now(OWNER)
+        blocking.complete(one)
+        expect(blocking.ended(one), APPLIED, "what was committed is known to be")
+        awaited = await store.transact(OWNER)
+        await awaited.rollback()
+        expect(await awaited.ended(other), None, "a claim that is held as before was not completed")
+        await store.settle(OWNER, [Settlement(third.claim, Released())])
+        answer = await awaited.ended(third)
+        expect(answer and answer.answer, "gone", "nor was one that was given back")
+
+
 def _beside(store: Transacts) -> list[object]:
     opened = store.transact_now(OWNER)
     try:
