@@ -71,12 +71,23 @@ def imports_of_the_face(source: str) -> list[str]:
 def transactions_in_redis(source: str) -> list[str]:
     """EVALSHA never stands inside MULTI: there NOSCRIPT fails one command and the others still apply.
 
-    redis-py wraps a pipeline in MULTI unless `transaction=False` is said. A module of psycopg is about others.
+    redis-py wraps a pipeline in MULTI unless `transaction=False` is said. A module that imports psycopg, or is handed it,
+    is about others.
     """
     nodes = list(ast.walk(ast.parse(source)))
-    if any(isinstance(node, ast.Import) and any(alias.name == "psycopg" for alias in node.names) for node in nodes):
+    if any(_brings_psycopg(node) for node in nodes):
         return []
     return [finding for node in nodes for finding in _transactions_in(node)]
+
+
+def _brings_psycopg(node: ast.AST) -> bool:
+    match node:
+        case ast.Import(names=names):
+            return any(alias.name == "psycopg" for alias in names)
+        case ast.arg(arg=name):
+            return name == "psycopg"
+        case _:
+            return False
 
 
 def _transactions_in(node: ast.AST) -> Iterator[str]:
