@@ -71,8 +71,8 @@ def imports_of_the_face(source: str) -> list[str]:
 def transactions_in_redis(source: str) -> list[str]:
     """EVALSHA never stands inside MULTI: there NOSCRIPT fails one command and the others still apply.
 
-    redis-py wraps a pipeline in MULTI unless `transaction=False` is said. A module that imports psycopg, or is handed it,
-    is about others.
+    redis-py wraps a pipeline in MULTI unless `transaction=False` is said. A module that imports psycopg, or is handed
+    it, is about others.
     """
     nodes = list(ast.walk(ast.parse(source)))
     if any(_brings_psycopg(node) for node in nodes):

@@ -466,3 +466,39 @@ def test_a_server_that_falls_silent_at_the_commit_is_not_waited_for_for_ever(
         assert isinstance(far.told.get(timeout=LIMIT), JobCompleted)
     assert far.told.empty()
     assert handle.status() is State.COMPLETED
+
+
+@pytest.mark.chaos
+def test_however_many_commits_are_cut_each_job_writes_and_completes_once(
+    far: Place, postgres_proxy: PostgresProxy
+) -> None:
+    number = 400
+
+    def cut(index: int) -> None:
+        if index % 3 < 2:
+            (postgres_proxy.cut_reply if index % 3 else postgres_proxy.cut_request)(matching=b"COMMIT")
+
+    @far.app.job(max_attempts=99)
+    async def on_loop(index: int) -> None:
+        async with current_job().transaction() as connection:
+            await connection.execute("INSERT INTO data VALUES (%s)", (index,))
+            cut(index)
+
+    @far.app.job(max_attempts=99)
+    def in_thread(index: int) -> None:
+        with current_job().transaction() as connection:
+            connection.execute("INSERT INTO data VALUES (%s)", (index,))
+            cut(index)
+
+    def all_ended() -> bool:
+        far.run("UPDATE oban_jobs SET scheduled_at = timezone('UTC', now()) WHERE state = 'retryable'")
+        return far.run("SELECT count(*) FROM oban_jobs WHERE state <> 'completed'") == [(0,)]
+
+    far.app.enqueue_all([(on_loop if index % 2 else in_thread).new(index) for index in range(number)])
+    with far.app.worker(concurrency=8):
+        wait_until(all_ended, 100.0, "all jobs are completed")
+    told = [far.told.get() for _ in range(far.told.qsize())]
+    completed = [event.job.id for event in told if isinstance(event, JobCompleted)]
+    assert sorted(far.rows()) == [(index,) for index in range(number)]
+    assert len(completed) == len(set(completed)) == number
+    assert postgres_proxy.cuts > number / 4
