@@ -17,7 +17,8 @@ class AtHand:
 
     def add(self, claims: Sequence[Claim]) -> None:
         """Remember the large ones among what was lent."""
-        self._claims.update((name(*claim.key), claim) for claim in claims if len(claim.job.args) >= LARGE)
+        large = [claim for claim in claims if len(claim.job.args) >= LARGE]
+        self._claims.update((name(*claim.key), claim) for claim in large)
 
     def now(self) -> dict[str, Claim]:
         """All of them by name; while the answer is kept, none is forgotten."""

@@ -50,7 +50,7 @@ def claim(
     claims: list[Claim] = []
     for _ in range(_ROUNDS):
         values = _demanded(owner, demands, receipt, turn)
-        rows = session.binary_rows("claim", {**values, **hints.begin(values["queues"])})
+        rows = session.binary_rows("claim", {**values, **hints.begin(values["queues"])}, large=6)
         if not rows:
             raise NotEnrolled(f"expected the owner {owner} to be enrolled, got one that this store does not know")
         if rows[0][0]:
@@ -120,7 +120,7 @@ def _marked(job: Job, tags: list[str] | None, meta: str | None) -> Job:
 def held(session: Session, owner: str, large: AtHand) -> list[Claim]:
     """What stands as lent to this owner, oldest first. Those that the process has at hand are not read again."""
     known = large.now()
-    return [_held(row, known) for row in session.binary_rows("held", {"owner": owner, "known": list(known)})]
+    return [_held(row, known) for row in session.binary_rows("held", {"owner": owner, "known": list(known)}, large=3)]
 
 
 def _held(row: Sequence[Any], large: Mapping[str, Claim]) -> Claim:

@@ -139,11 +139,11 @@ class Session:
         """Its only row."""
         return self.rows(name, values, prepare=prepare)[0]
 
-    def binary_rows(self, name: str, values: Mapping[str, Any]) -> list[Any]:
-        """The same without a detour by text: what is large is copied as seldom as can be."""
+    def binary_rows(self, name: str, values: Mapping[str, Any], *, large: int) -> list[Any]:
+        """The same without a detour by text: what is large, in this column, is copied as seldom as can be."""
         cursor = self._own().execute(statement_in(self._schema, name, self._aside), values, binary=True)
         rows = cursor.fetchall()
-        self.swollen |= sum(len(value) for row in rows for value in row if isinstance(value, bytes)) > _SWOLLEN
+        self.swollen |= sum([len(row[large] or b"") for row in rows]) > _SWOLLEN
         return rows
 
     def copy(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
