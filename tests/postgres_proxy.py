@@ -20,6 +20,7 @@ class PostgresProxy(CutProxy):
         self._user, _, address = place.rpartition("@")
         host, _, port = address.partition(":")
         super().__init__((host, int(port)))
+        self.statements: set[str] = set()  # the text of every statement that was sent so far
         self._texts: dict[tuple[Tunnel, bytes], bytes] = {}
 
     @property
@@ -51,6 +52,9 @@ class PostgresProxy(CutProxy):
                 if kind == b"P":
                     name, text, _ = frame[start:end].split(b"\0", 2)
                     self._texts[tunnel, name] = text
+                    self.statements.add(text.decode())
+                if kind == b"Q":
+                    self.statements.add(frame[start : end - 1].decode())
                 if kind == b"B":
                     _, name, _ = frame[start:end].split(b"\0", 2)
                     texts.append(self._texts.get((tunnel, name), b""))

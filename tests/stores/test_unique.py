@@ -29,8 +29,7 @@ from treadle.stores.url import make_store
 from treadle.supervise.clock import SystemClock
 from treadle.testing.checks.bench import Bench
 
-PROCESSES = 2
-THREADS = 16
+ENQUEUERS = 32
 LIMIT = 60.0
 RULE = Unique(period=600, until="success")
 
@@ -69,19 +68,19 @@ store.close()
 """
 
 
-def race(url: str) -> list[list[str]]:
-    """What thirty-two threads of two processes are told who insert the same job at the same time."""
+def race(url: str, processes: int) -> list[list[str]]:
+    """What thirty-two threads of so many processes are told who insert the same job at the same time."""
     with ExitStack() as stack:
         racers = [
             stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-c", RACER, url, f"{THREADS}"],
+                    [sys.executable, "-c", RACER, url, f"{ENQUEUERS // processes}"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
                 )
             )
-            for _ in range(PROCESSES)
+            for _ in range(processes)
         ]
         for racer in racers:
             assert racer.stdout is not None
@@ -107,13 +106,14 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return direct if request.param == "postgresql" else bouncer.url_of(database)
 
 
-def test_of_thirty_two_enqueuers_in_two_processes_one_inserts(url: str) -> None:
+@pytest.mark.parametrize("processes", [2, pytest.param(32, marks=pytest.mark.chaos)])
+def test_of_thirty_two_enqueuers_in_some_processes_one_inserts(url: str, processes: int) -> None:
     store = make_store(url, SystemClock())
     asyncio.run(store.open())
-    told = race(url)
+    told = race(url, processes)
     found = asyncio.run(store.find(JobQuery(name="race")))
     store.close()
-    assert len(told) == PROCESSES * THREADS
+    assert len(told) == ENQUEUERS
     assert {job_id for job_id, _, _ in told} == {view.id for view in found}
     assert len(found) == 1
     # Who was not answered in time and asked again may meet his own job.
