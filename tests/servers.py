@@ -297,6 +297,12 @@ def faketime_env(offset: str) -> dict[str, str]:
     }
 
 
+def stepping_env(file: Path) -> dict[str, str]:
+    """The same, with a wall clock that is off by what the file says at that moment (`"+0"`, `"-5"`)."""
+    given = {name: value for name, value in faketime_env("+0").items() if name != "FAKETIME"}
+    return given | {"FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1"}
+
+
 def faketime_library() -> str:
     """Find libfaketime's variant for programs with threads."""
     for place in FAKETIME_PLACES:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import redis
@@ -17,7 +18,7 @@ from redis.retry import Retry
 
 from tests.proxy import CutProxy
 from tests.resp import frame_end, request
-from tests.servers import RedisServer, faketime_env, free_port, until, wait_until
+from tests.servers import RedisServer, faketime_env, free_port, stepping_env, until, wait_until
 
 
 def client_of(url: str, timeout: float = 5.0) -> redis.Redis:
@@ -264,3 +265,21 @@ def test_a_process_with_a_wrong_clock_is_wrong_in_the_wall_clock_alone(offset: s
     wrong_wall, *wrong_steady = _clocks(faketime_env(offset))
     assert wrong_wall - wall == pytest.approx(seconds, abs=10)
     assert wrong_steady == pytest.approx(steady, abs=10)
+
+
+def test_a_process_sees_its_wall_clock_step(tmp_path: Path) -> None:
+    file = tmp_path / "clock"
+    file.write_text("+0")
+    code = "import time; print(time.time(), flush=True); input(); print(time.time())"
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=stepping_env(file),
+    ) as process:
+        assert process.stdout is not None
+        first = float(process.stdout.readline())
+        file.write_text("-60")
+        second = float(process.communicate("\n", timeout=10)[0])
+    assert -60 <= second - first < -50

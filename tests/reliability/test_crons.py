@@ -12,7 +12,7 @@ import redis
 
 from tests.reliability.bench import LIMIT, Bench, Running, on_every_store
 from tests.reliability.book import Happened
-from tests.servers import faketime_env, wait_until
+from tests.servers import faketime_env, stepping_env, wait_until
 from treadle.core.cron_entry import CatchUp
 from treadle.runtime.plan import Plan
 from treadle.stores.url import sqlite_file
@@ -129,6 +129,27 @@ def test_nodes_whose_clocks_are_wrong_tick_by_the_clock_of_the_store(bench: Benc
     wait_until(lambda: chimes(bench, "chime")[-1] >= seconds_of(last.values["tick"]), LIMIT, "the last tick's job runs")
     assert (node.stops(), right.stops()) == (0, 0)
     assert whole(chimes(bench, "chime"))
+
+
+@pytest.mark.chaos
+@on_every_store
+def test_a_clock_that_steps_back_across_a_minute_brings_no_tick_twice(bench: Bench) -> None:
+    file = bench.folder / "clock"
+    file.write_text("+0")
+    clock = {name: value for name, value in stepping_env(file).items() if "FAKE" in name or name == "LD_PRELOAD"}
+    minute = (int(SystemClock().now()) + 8) % 60
+    bench.app.crons.add(f"{minute} * * * * *", bench.new("chime"), name="minute")
+    bench.app.crons.add("* * * * * *", bench.new("chime"), name="second")
+    nodes = [bench.start(PLAN, **clock) for _ in range(2)]
+    wait_until(lambda: chimes(bench, "minute"), LIMIT, "the minute comes")
+    [tick] = chimes(bench, "minute")
+    file.write_text("-5")
+    # By the clock that was set back the minute comes once more, and every second of those before it.
+    wait_until(lambda: chimes(bench, "second")[-1] > tick + 7, LIMIT, "it is later than ever by every clock")
+    bench.app.crons.pause("second")
+    assert [node.works().stops() for node in nodes] == [0, 0]
+    assert chimes(bench, "minute") == [tick]
+    assert whole(chimes(bench, "second"))
 
 
 def set_back(bench: Bench, seconds: int) -> None:
