@@ -31,6 +31,7 @@ SETTLE = b"'snoozed'"
 
 TABLES = {"oban-py": OBAN_PY_TABLE, "elixir": elixir_table(NEWEST)}
 
+LOCKED_OUT = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'oban_jobs'::regclass"
 EVERY_BACKEND = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
 
 
@@ -115,6 +116,28 @@ def test_an_insert_that_nobody_confirms_names_its_ids(behind: Postgres, postgres
     with psycopg.connect(behind.url) as other:
         found = [str(row[0]) for row in other.execute("SELECT id FROM oban_jobs ORDER BY id").fetchall()]
     assert list(told) == found[1:]
+
+
+def test_an_insert_whose_backend_is_ended_while_it_waits_is_made_once(
+    postgres_server: PostgresServer, postgres_database: str, postgres_url: str
+) -> None:
+    async def story(bench: Bench) -> list[str]:
+        await bench.put()
+        with psycopg.connect(postgres_url) as other:
+            for _ in range(2):
+                other.execute("LOCK TABLE oban_jobs IN SHARE ROW EXCLUSIVE MODE")
+                inserting = asyncio.ensure_future(bench.put(3))
+                await until(lambda: bool(other.execute(LOCKED_OUT).fetchall()), what="the insert waits for the lock")
+                [(pid,)] = other.execute(LOCKED_OUT).fetchall()
+                postgres_server.run("SELECT pg_terminate_backend(%s)", pid, database=postgres_database)
+                other.rollback()
+                await inserting
+        return ids(await bench.take())
+
+    taken = on(Postgres(postgres_url), story)
+    with psycopg.connect(postgres_url) as other:
+        assert [str(row[0]) for row in other.execute("SELECT id FROM oban_jobs ORDER BY id").fetchall()] == taken
+    assert len(taken) == 7
 
 
 @each_table

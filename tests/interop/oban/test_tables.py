@@ -30,6 +30,19 @@ def treadle_migrate(url: str) -> None:
     )
 
 
+def details(url: str) -> set[tuple[str, ...]]:
+    """What its columns take and refuse, and what stands in one that is left out."""
+    with psycopg.connect(url) as connection:
+        columns = connection.execute(
+            "SELECT column_name, data_type, is_nullable, coalesce(column_default, ''), "
+            "coalesce(identity_generation, '') FROM information_schema.columns WHERE table_name = 'oban_jobs'"
+        ).fetchall()
+        checks = connection.execute(
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'oban_jobs'::regclass"
+        ).fetchall()
+    return {*columns, *checks}
+
+
 def seen(url: str) -> Look:
     with connected(url, url) as connection:
         return look(connection, "public")
@@ -81,6 +94,7 @@ def test_the_table_that_other_tests_use_is_the_one_of_oban_install(
         connection.execute(OBAN_PY_TABLE.encode())
     ours, theirs = seen(other), seen(postgres_url)
     assert (set(ours.columns), set(ours.states)) == (set(theirs.columns), set(theirs.states))
+    assert details(other) == details(postgres_url)
 
 
 def test_a_job_is_claimed_and_settled_on_a_table_of_oban_install(postgres_url: str) -> None:
