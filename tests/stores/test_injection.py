@@ -136,7 +136,7 @@ def use_everywhere(app: Treadle, names: list[str]) -> int:
         quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
         with suppress(*REFUSALS):
             work.options(queue=name, tags=[name], meta={name: name}).enqueue()
-        app.insert([NewJob(name=name, queue=name, args=empty, max_attempts=1)], instead="")
+        app.insert([NewJob(name=name, queue=name, args=empty, max_attempts=1)])
         found += len(app.jobs.find(f"queue:{quoted} name:{quoted}"))
         for use in (*_jobs(app, name, quoted), *_crons(app, work.new(), name)):
             with suppress(*REFUSALS):
