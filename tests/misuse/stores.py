@@ -33,7 +33,7 @@ STORES: tuple[Program, ...] = (
         "a schema that would need quotes",
         """Treadle('postgresql://shop:secret@db/shop?schema=a"; drop--').store""",
         ConfigError,
-        "expected schema to be a letter or _, then letters, digits, _ or -, at most 51 in all, got 'a\"; drop--'",
+        "expected schema to be a letter or _, then letters, digits, _ or -, at most 49 in all, got 'a\"; drop--'",
     ),
     Program(
         "a parameter of PostgreSQL mistyped",

@@ -41,8 +41,8 @@ _LAST_INSTANT = 1.1e11
 NO_ID = -1
 
 _SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-# PostgreSQL cuts names at 63 bytes, and the channels are called "<schema>.oban_insert".
-_LONGEST_SCHEMA = 51
+# PostgreSQL cuts names at 63 bytes, and the longest of the channels is called "<schema>.oban_cronitor".
+_LONGEST_SCHEMA = 49
 
 
 def check_schema(name: str) -> str:
