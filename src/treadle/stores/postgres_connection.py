@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 import psycopg
+from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
 
 from treadle.errors import ConfigError, StoreUnavailable
@@ -100,6 +101,20 @@ class AsyncLink(psycopg.AsyncConnection[tuple[Any, ...]]):
     @classmethod
     def _connect_gen(cls, *given: Any, **more: Any) -> Generator[Any, Any, Any]:
         return _limited(super()._connect_gen(*given, **more), CONNECT_PATIENCE)
+
+
+class JsonText:
+    """A parameter that is JSON already; however long it is, it is not copied on its way to libpq."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+
+class _AsItIs(Dumper):
+    def dump(self, obj: JsonText) -> bytes:
+        return obj.raw
 
 
 class Executes(Protocol):
@@ -286,7 +301,9 @@ _DEFAULTS = {
 
 def dial(server: Server, more: Mapping[str, str]) -> Link:
     """A new connection in autocommit, with `more` of libpq's options. Raises psycopg.Error."""
-    return Link.connect(autocommit=True, **{**libpq_options(server), **more})
+    link = Link.connect(autocommit=True, **{**libpq_options(server), **more})
+    link.adapters.register_dumper(JsonText, _AsItIs)
+    return link
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from treadle.core.job import Inserted, NewJob
 from treadle.errors import ConfigError
 from treadle.stores.borrowed.crossing import Fetch, across
 from treadle.stores.borrowed.link import Awaits, Borrowed, Link, fetched, refuse_engine
-from treadle.stores.postgres_connection import Server, Session
+from treadle.stores.postgres_connection import JsonText, Server, Session
 from treadle.stores.postgres_ids import Ids
 from treadle.stores.postgres_inserts import insert
 
@@ -111,7 +111,10 @@ class Lent:
 
     def execute(self, sql: bytes, values: Mapping[str, Any] | None = None, *, prepare: bool | None = None) -> "_Rows":  # noqa: ARG002
         """Run a statement; its rows."""
-        return _Rows(self._fetch(sql.decode(), values or {}))
+        given = {
+            name: value.raw.decode() if isinstance(value, JsonText) else value for name, value in (values or {}).items()
+        }
+        return _Rows(self._fetch(sql.decode(), given))
 
     def transaction(self) -> AbstractContextManager[None]:
         """It is in one."""

@@ -10,7 +10,7 @@ from treadle.core.job import NewJob
 from treadle.core.jsontext import load_json
 from treadle.errors import ArgumentError
 from treadle.stores.oban import check, meta_of
-from treadle.stores.postgres_connection import Session
+from treadle.stores.postgres_connection import JsonText, Session
 
 LONGEST_NAME = 127
 
@@ -86,7 +86,7 @@ def _check_text(text: str, where: str) -> None:
 
 def put(session: Session, rows: Sequence[Numbered], ahead: int = 0, *, silent: Collection[str] = ()) -> list[int]:
     """Insert these; so many ids for later ones. Silent queues are not told of."""
-    text = _encode([_row(job_id, job) for job_id, job in rows]).decode()
+    text = JsonText(_encode([_row(job_id, job) for job_id, job in rows]))
     ids: list[int] = session.row("insert", {"jobs": text, "ahead": ahead, "silent": list(silent)})[1]
     return ids
 
