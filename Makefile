@@ -20,9 +20,9 @@ test: ## every default test; ARGS="-k lease -x" narrows
 	@scripts/setup test
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-interop: ## those of the tests that have a foreign program on the other side; four minutes at most, of which one waits for a cron minute and one scans notices
+interop: ## those of the tests that have a foreign program on the other side; five minutes at most, of which one waits for a cron minute and one scans notices
 	@scripts/setup test
-	@$(BIN)/python -m pytest tests/interop -m "chaos or not chaos" -n 2 --dist loadfile --session-timeout 240 $(ARGS)
+	@$(BIN)/python -m pytest tests/interop -m "chaos or not chaos" -n 2 --dist loadfile --session-timeout 300 $(ARGS)
 
 chaos: ## what the default tests do to processes and stores, longer and more often
 	@scripts/setup test
