@@ -129,6 +129,22 @@ def test_who_serves_queues_elsewhere_is_known_while_it_says_so(postgres_url: str
     play(postgres_url, story)
 
 
+def test_a_worker_of_ours_that_died_as_it_left_is_not_taken_for_one_of_others(postgres_url: str) -> None:
+    async def story(scene: Scene) -> None:
+        await scene.report()
+        scene.rows("DELETE FROM treadle_owners")
+        assert await scene.store.workers() == []
+        scene.rows("UPDATE oban_producers SET updated_at = updated_at - interval '61 seconds'")
+        scene.rows(
+            "INSERT INTO oban_producers (uuid, node, queue, updated_at) "
+            "VALUES (gen_random_uuid(), 'py-1', 'b', timezone('UTC', now()) - interval '61 seconds')"
+        )
+        await scene.store.restamp(60.0)
+        assert scene.rows("SELECT node FROM oban_producers") == [("py-1",)]
+
+    play(postgres_url, story)
+
+
 def test_the_producers_of_a_dead_worker_go_when_it_is_rescued(postgres_url: str) -> None:
     async def story(scene: Scene) -> None:
         await Bench(scene.store, OTHER).enroll(SHORT)

@@ -27,11 +27,17 @@ def unregister(session: Session, owners: Sequence[str]) -> None:
 
 
 def refresh(session: Session) -> None:
-    """Say that living owners still serve their queues."""
-    session.rows("refresh_producers")
+    """Say that living owners still serve their queues; take away what owners left that died while they went."""
+    left = [uuid for uuid, node, queue in session.rows("refresh_producers") if uuid == producer(node, queue)]
+    if left:
+        session.rows("drop_producers", {"producers": left})
 
 
 def foreign(session: Session) -> list[WorkerView]:
     """The live processes of oban-py, or of whoever else registers queues."""
-    rows = session.rows("foreign_workers")
-    return [WorkerView(name=node, queues=tuple(queues), program="oban") for node, queues in rows]
+    served: dict[str, list[str]] = {}
+    for uuid, node, queue in session.rows("foreign_workers"):
+        # One of ours that is gone already, or has yet to be taken away.
+        if uuid != producer(node, queue):
+            served.setdefault(node, []).append(queue)
+    return [WorkerView(name=node, queues=tuple(queues), program="oban") for node, queues in served.items()]
