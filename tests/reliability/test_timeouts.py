@@ -9,7 +9,7 @@ from tests.servers import wait_until
 from treadle.runtime.plan import Plan
 
 # Seconds. A lease that a node on a busy machine keeps, as it must here, and one that is of no account.
-KEPT = 2.0
+KEPT = 3.0
 LEASE = 3.0
 LATE = 1000  # the number of the job that takes too long
 OTHERS = 40
