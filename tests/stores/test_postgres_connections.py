@@ -38,9 +38,9 @@ def opened(url: str) -> Store:
 def test_one_whose_first_statement_fails_is_closed(postgres_server: PostgresServer, postgres_url: str) -> None:
     opened(postgres_url).close()
     database = postgres_url.rpartition("/")[2]
-    postgres_server.run("CREATE ROLE stranger LOGIN", database=database)
+    postgres_server.run("CREATE ROLE outsider LOGIN", database=database)
     postgres_server.run("REVOKE EXECUTE ON FUNCTION pg_backend_pid() FROM PUBLIC", database=database)
-    store = make_store(postgres_url.replace("treadle@", "stranger@"), SystemClock())
+    store = make_store(postgres_url.replace("treadle@", "outsider@"), SystemClock())
     try:
         # The error holds on to what was at work when it was raised.
         with pytest.raises(StoreError) as caught:
@@ -49,7 +49,7 @@ def test_one_whose_first_statement_fails_is_closed(postgres_server: PostgresServ
             wait_until(lambda: number(other) == 0, what=f"nothing is open after {caught.value}")
     finally:
         store.close()
-        postgres_server.run("DROP ROLE stranger", database=database)
+        postgres_server.run("DROP ROLE outsider", database=database)
 
 
 def test_one_that_a_thread_enqueues_on_while_the_store_is_closed_is_closed_when_it_is_done(postgres_url: str) -> None:
