@@ -475,7 +475,8 @@ def test_however_many_commits_are_cut_each_job_writes_and_completes_once(
     number = 400
 
     def cut(index: int) -> None:
-        if index % 3 < 2:
+        # The last job of all would cut each of its own commits.
+        if index % 3 < 2 and current_job().attempt <= 3:
             (postgres_proxy.cut_reply if index % 3 else postgres_proxy.cut_request)(matching=b"COMMIT")
 
     @far.app.job(max_attempts=99)
