@@ -84,6 +84,25 @@ def test_many_that_open_a_new_file_at_once_all_succeed(place: SqliteFile) -> Non
     assert rows(place.path, "SELECT count(*) FROM oban_jobs") == [(8,)]
 
 
+def test_whoever_kept_the_file_locked_has_no_owner_taken_for_dead(place: SqliteFile) -> None:
+    async def story() -> None:
+        async with place.store() as store, place.store() as late:
+            await Bench(store, "host:1:a").enroll(2.0)
+            other = sqlite3.connect(place.path, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            rescuing = asyncio.ensure_future(store.rescue(10))
+            assert await store.counts() == {}, "the rescue was asked before"
+            await place.elapse(60.0)
+            other.execute("ROLLBACK")
+            other.close()
+            assert (await rescuing).owners == ()
+            assert await late.beat({"host:1:a": 2.0}) == {"host:1:a": "alive"}
+            await place.elapse(60.0)
+            assert (await store.rescue(10)).owners == ("host:1:a",)
+
+    asyncio.run(story())
+
+
 def test_a_loop_goes_on_while_another_process_holds_the_file(place: SqliteFile) -> None:
     async def story() -> None:
         async with place.store() as store:

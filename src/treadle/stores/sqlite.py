@@ -43,7 +43,9 @@ from treadle.stores.sqlite_transactions import AsyncSqliteOpened, SqliteOpened
 from treadle.stores.ticks import Crontab, Firing
 from treadle.stores.views import Finding, Orders, OwnerReport, QueueView, Result, Work, WorkerView
 
-# Bytes from which a job's arguments are not read twice.
+# Seconds of waiting for the file after which others had to wait for it too: a process may lock it for as long as one of
+# its threads holds the GIL in the middle of a transaction of another.
+_LOCKED = 1.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,6 +74,7 @@ class SqliteStore:
         self._database = Database(path, sync)
         self._turn = 0
         self._large = AtHand()
+        self._last_rescue: Literal["judged", "excused", "failed"] = "judged"
         self._begin()
         os.register_at_fork(after_in_child=while_alive(self._begin_in_child))
 
@@ -162,8 +165,19 @@ class SqliteStore:
         return await self._change(lambda connection: table.stage(connection, limit, self._clock.now()))
 
     async def rescue(self, limit: int) -> Rescued:
-        """Fence the owners whose lease ran out and give back their claims."""
-        return await self._change(lambda connection: claims.rescue(connection, limit, self._instant()))
+        """Fence the owners whose lease ran out and give back their claims.
+
+        Whoever kept the file locked kept the beats of all owners from it: after that, nobody is judged once.
+        """
+        asked, last, self._last_rescue = self._clock.steady(), self._last_rescue, "failed"
+
+        def step(connection: Connection) -> Rescued:
+            at = self._instant()
+            late = last == "failed" or (last == "judged" and at.steady - asked > _LOCKED)
+            self._last_rescue = "excused" if late else "judged"
+            return claims.rescue(connection, limit, at, judging=not late)
+
+        return await self._change(step)
 
     async def restamp(self, age: float) -> int:
         """Stamp anew what living owners have been running for so long: Oban's rescuers judge by that alone."""

@@ -154,10 +154,11 @@ def leave(connection: Connection, owner: str, now: float) -> int:
     return len(ids)
 
 
-def rescue(connection: Connection, limit: int, at: Instant) -> Rescued:
+def rescue(connection: Connection, limit: int, at: Instant, *, judging: bool) -> Rescued:
     """Fence who is silent, then give back claims of the fenced and of owners that nobody knows, at most `limit`."""
     values = {"now": stamp(at.now), "boot": at.boot, "steady": at.steady}
-    fenced = tuple(row[0] for row in connection.execute(statement("sqlite/fence_silent"), values).fetchall())
+    silent = connection.execute(statement("sqlite/fence_silent"), values).fetchall() if judging else []
+    fenced = tuple(row[0] for row in silent)
     ids = [row[0] for row in connection.execute(statement("sqlite/claims_of_the_dead"), (limit,))]
     _give_back(connection, ids, at.now)
     return Rescued(fenced, len(ids))

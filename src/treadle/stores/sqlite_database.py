@@ -21,7 +21,7 @@ from treadle.errors import ConfigError, StoreError
 from treadle.stores.borrowed.link import Runs
 from treadle.stores.forks import while_alive
 from treadle.stores.sqlite_errors import code_of, translated
-from treadle.stores.statements import statement
+from treadle.stores.statements import read_all, statement
 
 BUSY_TIMEOUT = 5.0
 TRIES = 3
@@ -121,6 +121,7 @@ class Database:
         self._check_process()
         if self._writer is None:
             self._check_folder()
+            read_all("sqlite")
             try:
                 self._writer = self._prepared(_connect(self.path, timeout=self._busy_timeout))
             except sqlite3.Error as error:

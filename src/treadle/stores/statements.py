@@ -16,6 +16,12 @@ def statement(name: str) -> str:
     return files("treadle.stores").joinpath("sql", f"{name}.sql").read_text("utf-8").strip()
 
 
+def read_all(folder: str) -> None:
+    """Read all of a folder now: what reads files within a transaction keeps a lock meanwhile."""
+    for path in files("treadle.stores").joinpath("sql", folder).iterdir():
+        statement(f"{folder}/{path.name.removesuffix('.sql')}")
+
+
 @cache
 def statement_in(schema: str, name: str, aside: str = ASIDE) -> bytes:
     """The text of `sql/postgres/<name>.sql` for tables of this schema, whose name must have been checked.
