@@ -5,10 +5,9 @@ its jobs stands there already says that all do.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from threading import Event, Lock
-from typing import TypeVar
 
 import psycopg
 
@@ -20,6 +19,7 @@ from treadle.stores.postgres_connection import Seat, Session
 from treadle.stores.postgres_ids import Ids
 from treadle.stores.postgres_notices import Notices
 from treadle.stores.postgres_rows import copy, pages, put
+from treadle.stores.wishes import Wish, shared_out
 
 # Seconds after which a caller is told that the store is away.
 PATIENCE = 1.8
@@ -38,33 +38,19 @@ _BYTES_TOGETHER = 1 << 20
 # From here on COPY, at half the cost of a job, is worth its round trips.
 _COPIED = 500
 
-T = TypeVar("T")
-
 
 def insert(session: Session, jobs: Sequence[NewJob], ids: Ids) -> list[Inserted]:
     """Insert within a transaction that the caller holds, and that ends all or nothing."""
-    if any(job.unique is not None for job in jobs):
-        found = unique.conflicts(session, jobs)
-        if found is not None:
-            return found
+    unique_ones = _any_unique(jobs)
+    if unique_ones and (found := unique.conflicts(session, jobs)) is not None:
+        return found
     drawn = ids.take(session, len(jobs))
-    if any(job.unique is not None for job in jobs):
+    if unique_ones:
         unique.take_keys(session, jobs)
         return _put_unique(session, jobs, drawn)
     for page in pages(list(zip(drawn, jobs, strict=True))):
         ids.give(put(session, page, ids.ahead(len(jobs))))
     return [Inserted(str(job_id)) for job_id in drawn]
-
-
-class Wish:
-    """One call of `insert`: what it wants, then what came of it."""
-
-    def __init__(self, jobs: Sequence[NewJob]) -> None:
-        self.jobs = jobs
-        self.size = sum(len(job.args) for job in jobs)
-        self.unique = any(job.unique is not None for job in jobs)
-        self.inserted: list[Inserted] | None = None
-        self.error: Exception | None = None
 
 
 class Inserts:
@@ -94,11 +80,9 @@ class Inserts:
 
         Raises StoreFull, Unconfirmed; UniqueUndecided where it would hold up all others: try `now` elsewhere.
         """
-        while wish.inserted is None and wish.error is None and (wishes := self._next_wishes()):
+        while not wish.served and (wishes := self._next_wishes()):
             self._insert(seat, wishes)
-        if wish.error is not None:
-            raise wish.error
-        return wish.inserted or []
+        return wish.answer()
 
     def now(self, seat: Seat, jobs: Sequence[NewJob], *, hurried: bool = False) -> list[Inserted]:
         """Insert on the calling thread."""
@@ -110,9 +94,11 @@ class Inserts:
         wishes: list[Wish] = []
         jobs = size = 0
         with self._lock:
-            while self._wishes and not (wishes and (wishes[0].unique or self._wishes[0].unique)):
-                jobs, size = jobs + len(self._wishes[0].jobs), size + self._wishes[0].size
-                if wishes and (jobs > _JOBS_TOGETHER or size > _BYTES_TOGETHER):
+            while self._wishes:
+                following = self._wishes[0].jobs
+                jobs, size = jobs + len(following), size + _size(following)
+                many = jobs > _JOBS_TOGETHER or size > _BYTES_TOGETHER
+                if wishes and (many or _any_unique(wishes[0].jobs) or _any_unique(following)):
                     break
                 wishes.append(self._wishes.popleft())
         return wishes
@@ -123,7 +109,7 @@ class Inserts:
             jobs = [job for wish in wishes for job in wish.jobs]
             inserted = self.now(seat, jobs, hurried=True)
         except Unconfirmed as error:
-            for wish, ids in zip(wishes, _shared_out(wishes, error.ids), strict=True):
+            for wish, ids in shared_out(wishes, error.ids):
                 wish.error = Unconfirmed(str(error), tuple(ids))
         except Exception as error:  # noqa: BLE001 - handed to everybody whom it concerns
             if len(wishes) > 1 and not isinstance(error, StoreUnavailable | StoreFull):
@@ -134,8 +120,8 @@ class Inserts:
             for wish in wishes:
                 wish.error = error
         else:
-            for wish, mine in zip(wishes, _shared_out(wishes, inserted), strict=True):
-                wish.inserted = list(mine)
+            for wish, mine in shared_out(wishes, inserted):
+                wish.inserted = mine
 
 
 class _Insert:
@@ -152,8 +138,7 @@ class _Insert:
         self._end = clock.steady() + PATIENCE
         self._drawn: list[int] = []
         self._sent = False
-        size = sum(len(job.args) for job in jobs)
-        self._need = _TRY + len(jobs) / _JOBS_A_SECOND + size / _BYTES_A_SECOND
+        self._need = _TRY + len(jobs) / _JOBS_A_SECOND + _size(jobs) / _BYTES_A_SECOND
 
     def run(self, seat: Seat) -> list[Inserted]:
         """What came of each job, in order.
@@ -183,7 +168,7 @@ class _Insert:
         return self._hurried and not self._sent
 
     def _step(self, session: Session) -> list[Inserted]:
-        unique_ones, again = any(job.unique is not None for job in self._jobs), self._sent
+        unique_ones, again = _any_unique(self._jobs), self._sent
         # Once it was sent, what stands in the way may be what was sent.
         if unique_ones and not again and (found := unique.conflicts(session, self._jobs)) is not None:
             return found
@@ -227,11 +212,12 @@ class _Insert:
             return done or _put_unique(session, self._jobs, self._drawn, self._silent)
 
 
-def _shared_out(wishes: Sequence[Wish], given: Sequence[T]) -> Iterator[Sequence[T]]:
-    start = 0
-    for wish in wishes:
-        yield given[start : start + len(wish.jobs)]
-        start += len(wish.jobs)
+def _any_unique(jobs: Sequence[NewJob]) -> bool:
+    return any(job.unique is not None for job in jobs)
+
+
+def _size(jobs: Sequence[NewJob]) -> int:
+    return sum(len(job.args) for job in jobs)
 
 
 def _undecided(jobs: Sequence[NewJob]) -> str:

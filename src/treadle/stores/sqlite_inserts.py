@@ -1,7 +1,7 @@
 """Inserts on SQLite: those of many tasks that wait for the writer share one transaction."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from sqlite3 import Connection
 
 from treadle.core.arguments import Shape
@@ -13,18 +13,10 @@ from treadle.stores.oban import check
 from treadle.stores.sqlite_database import Database
 from treadle.stores.sqlite_lent import insert_lent
 from treadle.stores.sqlite_unique import insert
+from treadle.stores.wishes import Wish, shared_out
 
 # Beyond it a transaction gains nothing, and holds the file for long.
 _JOBS_TOGETHER = 1_000
-
-
-class Wish:
-    """One call of `insert`: what it wants, then what came of it."""
-
-    def __init__(self, jobs: Sequence[NewJob]) -> None:
-        self.jobs = jobs
-        self.inserted: list[Inserted] | None = None
-        self.error: Exception | None = None
 
 
 class Inserts:
@@ -45,16 +37,16 @@ class Inserts:
 
     def serve(self, wish: Wish) -> list[Inserted]:
         """What came of an announced wish. To be called on one thread."""
-        while wish.inserted is None and wish.error is None:
+        while not wish.served:
             self._insert(self._next_wishes())
-        return _come_of(wish)
+        return wish.answer()
 
     def now(self, jobs: Sequence[NewJob]) -> list[Inserted]:
         """Insert on the calling thread."""
         check(jobs, self._shape)
         wish = Wish(jobs)
         self._insert([wish])
-        return _come_of(wish)
+        return wish.answer()
 
     def step(self, jobs: Sequence[NewJob]) -> Callable[[Link], list[Inserted]]:
         """What inserts on a connection that a user lent, as part of his transaction. Raises ArgumentError."""
@@ -79,23 +71,10 @@ class Inserts:
         try:
             self._database.write(step, inserting=True)
         except Exception as error:  # noqa: BLE001 - handed to everybody whom it concerns
-            for wish, inserted in _shared_out(wishes, drawn):
+            for wish, inserted in shared_out(wishes, drawn):
                 # Ids were drawn, so it was the commit that failed: nobody can say whether it holds.
                 ids = tuple(one.id for one in inserted if not one.conflict)
                 wish.error = Unconfirmed(str(error), ids) if isinstance(error, StoreUnavailable) and ids else error
         else:
-            for wish, inserted in _shared_out(wishes, drawn):
+            for wish, inserted in shared_out(wishes, drawn):
                 wish.inserted = inserted
-
-
-def _shared_out(wishes: list[Wish], drawn: list[Inserted]) -> Iterator[tuple[Wish, list[Inserted]]]:
-    start = 0
-    for wish in wishes:
-        yield wish, drawn[start : start + len(wish.jobs)]
-        start += len(wish.jobs)
-
-
-def _come_of(wish: Wish) -> list[Inserted]:
-    if wish.error is not None:
-        raise wish.error
-    return wish.inserted or []
